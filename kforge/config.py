@@ -1,0 +1,125 @@
+"""Process-wide settings: float type, fuzz factor, image layout, the names already given.
+
+Read once from ``~/.keras/keras.json`` (or ``$KERAS_HOME/keras.json``), as Keras does.
+"""
+
+import json
+import os
+import tempfile
+import threading
+from collections import defaultdict
+
+import numpy as np
+
+__all__ = [
+    "cast_to_floatx",
+    "check_data_format",
+    "epsilon",
+    "floatx",
+    "get_uid",
+    "home",
+    "image_data_format",
+    "reset_uids",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+]
+
+FLOATX = ("float16", "float32", "float64", "bfloat16")
+DATA_FORMATS = ("channels_last", "channels_first")
+
+_settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+
+
+def home():
+    """Keras's folder: ``$KERAS_HOME``, else ``~/.keras``, else one in the temporary directory."""
+    if "KERAS_HOME" in os.environ:
+        return os.environ["KERAS_HOME"]
+    base = os.path.expanduser("~")
+    return os.path.join(base if os.access(base, os.W_OK) else tempfile.gettempdir(), ".keras")
+
+
+def floatx():
+    """Default float type, as a string: "float32" unless set."""
+    return _settings["floatx"]
+
+
+def set_floatx(floatx):
+    """Sets the default float type: "float16", "float32", "float64" or "bfloat16"."""
+    if floatx not in FLOATX:
+        raise ValueError(f"Unknown floatx type: {floatx}. Expected one of {FLOATX}.")
+    _settings["floatx"] = str(floatx)
+
+
+def epsilon():
+    """The fuzz factor that keeps divisions and logarithms finite: 1e-7 unless set."""
+    return _settings["epsilon"]
+
+
+def set_epsilon(epsilon):
+    """Sets the fuzz factor."""
+    _settings["epsilon"] = float(epsilon)
+
+
+def image_data_format():
+    """Default layout of images: "channels_last" unless set."""
+    return _settings["image_data_format"]
+
+
+def set_image_data_format(data_format):
+    """Sets the default layout of images: "channels_last" or "channels_first"."""
+    _settings["image_data_format"] = check_data_format(data_format)
+
+
+def check_data_format(value):
+    """Normalises a `data_format` argument: None gives the default; raises `ValueError`."""
+    value = (image_data_format() if value is None else value).lower()
+    if value not in DATA_FORMATS:
+        raise ValueError(
+            'The `data_format` argument must be one of "channels_first", "channels_last". '
+            f"Received: {value}"
+        )
+    return value
+
+
+def cast_to_floatx(x):
+    """A NumPy array of `x` in the default float type."""
+    return np.asarray(x, dtype=floatx())
+
+
+# Numbers given to automatic names ("dense_1"), one counter a prefix.
+_uids = defaultdict(int)
+_uid_lock = threading.Lock()
+
+
+def get_uid(prefix=""):
+    """The next number for names that begin with `prefix`, from 1."""
+    with _uid_lock:
+        _uids[prefix] += 1
+        return _uids[prefix]
+
+
+def reset_uids():
+    """Names start again at 1."""
+    _uids.clear()
+
+
+def _read_settings():
+    path = os.path.join(home(), "keras.json")
+    try:
+        with open(path, encoding="utf-8") as f:
+            stored = json.load(f)
+    except (OSError, ValueError):
+        return  # no file, or not JSON: defaults, as Keras does
+    if not isinstance(stored, dict):
+        return
+    for name, setter in (
+        ("floatx", set_floatx),
+        ("epsilon", set_epsilon),
+        ("image_data_format", set_image_data_format),
+    ):
+        if name in stored:
+            setter(stored[name])
+
+
+_read_settings()

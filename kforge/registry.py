@@ -1,0 +1,157 @@
+"""Names to objects and back: the one place where a name in a config becomes a class or function.
+
+Each kind (layers, losses, ...) has one `Registry`. A name is looked up in the caller's
+`custom_objects`, then in the global ones, then in the registry itself; nothing is ever imported
+by a name that a file supplied.
+"""
+
+import inspect
+
+import numpy as np
+
+__all__ = ["CustomObjectScope", "Registry", "custom_object_scope", "get_custom_objects", "has_arg"]
+
+_custom_objects = {}
+
+# Prefixes that other dialects of Keras put before a class name.
+_FOREIGN_PREFIXES = ("Custom>", "Addons>", "keras.layers>", "keras>")
+
+
+def get_custom_objects():
+    """The live dictionary of global custom objects, {name: class or function}."""
+    return _custom_objects
+
+
+class CustomObjectScope:
+    """Within this scope, the given dictionaries of custom objects are known by name.
+
+    >>> with CustomObjectScope({"MyLayer": MyLayer}):
+    ...     model = load_model("model.h5")
+    """
+
+    def __init__(self, *args):
+        self.custom_objects = args
+        self.backup = None
+
+    def __enter__(self):
+        self.backup = dict(_custom_objects)
+        for objects in self.custom_objects:
+            _custom_objects.update(objects)
+        return self
+
+    def __exit__(self, *exc):
+        _custom_objects.clear()
+        _custom_objects.update(self.backup)
+
+
+def custom_object_scope(*args):
+    """See `CustomObjectScope`."""
+    return CustomObjectScope(*args)
+
+
+def has_arg(fn, name, accept_all=False):
+    """Whether `fn` takes a keyword argument `name` (with `accept_all`, also through ``**kwargs``)."""
+    try:
+        parameters = inspect.signature(fn).parameters
+    except (TypeError, ValueError):  # some builtins have no signature
+        return False
+    if accept_all and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return True
+    p = parameters.get(name)
+    return p is not None and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+
+
+class Registry:
+    """Objects of one kind by name.
+
+    `kind` is the word for it in messages ("layer", "loss function"). With `instantiate`, a bare
+    name that means a class gives an instance, as `initializers.get("zeros")` does.
+    """
+
+    def __init__(self, kind, instantiate=False):
+        self.kind = kind
+        self.instantiate = instantiate
+        self.objects = {}
+
+    def register(self, obj, *aliases):
+        """Makes `obj` known by its ``__name__`` and by `aliases`; returns it (a decorator)."""
+        for name in (obj.__name__, *aliases):
+            self.objects[name] = obj
+        return obj
+
+    def alias(self, **names):
+        """Makes objects known by other names: ``alias(mse=mean_squared_error)``."""
+        self.objects.update(names)
+
+    def lookup(self, name, custom_objects=None):
+        """The object called `name`, or None."""
+        for table in (custom_objects or {}, _custom_objects, self.objects):
+            if name in table:
+                return table[name]
+        for prefix in _FOREIGN_PREFIXES:
+            if name.startswith(prefix):
+                return self.lookup(name[len(prefix) :], custom_objects)
+        return None
+
+    def require(self, name, custom_objects=None):
+        """The object called `name`; `ValueError` where nothing is."""
+        found = self.lookup(name, custom_objects)
+        if found is None:
+            raise ValueError(
+                f"Unknown {self.kind}: {name}. If it is your own, pass it: "
+                f"`custom_objects={{{name!r}: <your class or function>}}`."
+            )
+        return found
+
+    def get(self, identifier):
+        """An object from what a user may write for it: None, a name, a config, or the object."""
+        if identifier is None or not isinstance(identifier, (str, dict)):
+            if identifier is None or callable(identifier):
+                return identifier
+            raise ValueError(f"Could not interpret {self.kind} identifier: {identifier!r}")
+        return self.deserialize(identifier)
+
+    def serialize(self, obj):
+        """The config of an object: {"class_name", "config"}, or a function's name, or None."""
+        if obj is None:
+            return None
+        if hasattr(obj, "get_config"):
+            return {"class_name": type(obj).__name__, "config": obj.get_config()}
+        if hasattr(obj, "__name__"):
+            return obj.__name__
+        raise ValueError(f"Cannot serialize {self.kind} {obj!r}: it has no `get_config` method.")
+
+    def deserialize(self, identifier, custom_objects=None):
+        """The object of a name or of a config made by `serialize`."""
+        if isinstance(identifier, str):
+            found = self.require(identifier, custom_objects)
+            return found() if self.instantiate and isinstance(found, type) else found
+        if not isinstance(identifier, dict) or not {"class_name", "config"} <= set(identifier):
+            raise ValueError(f"Improper config format for a {self.kind}: {identifier!r}")
+        found = self.require(identifier["class_name"], custom_objects)
+        return build_from_config(found, identifier["config"], custom_objects)
+
+
+def build_from_config(cls, config, custom_objects=None):
+    """`cls.from_config(config)`, with the custom objects known inside it."""
+    if not hasattr(cls, "from_config"):
+        with CustomObjectScope(custom_objects or {}):
+            return cls(**config)
+    if has_arg(cls.from_config, "custom_objects"):
+        merged = {**_custom_objects, **(custom_objects or {})}
+        return cls.from_config(config, custom_objects=merged)
+    with CustomObjectScope(custom_objects or {}):
+        return cls.from_config(config)
+
+
+def plain(value):
+    """`value` as JSON can hold it: NumPy numbers and arrays as Python's, functions by name."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(v) for v in value) if type(value) in (list, tuple) else list(value)
+    return value
