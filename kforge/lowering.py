@@ -1,0 +1,462 @@
+"""From symbolic tensors to one `torch.fx.GraphModule`: plain generated Python over torch.
+
+`lower` collects the operations between some inputs and some outputs. Variables and other tensors
+that the graph holds become extra arguments of the generated function, so that a run looks nothing
+up. The learning phase is decided here: of each branch on it, only the one taken is generated.
+"""
+
+import inspect
+import operator
+import sys
+
+import torch
+from torch import fx
+
+from . import symbolic
+from .symbolic import KerasTensor, Op, Symbolic, leaves
+from .variable import Variable, to_numpy
+
+__all__ = ["Lowered", "evaluate", "gradients", "learning_phase", "lower", "update"]
+
+_fx_leaf = (
+    str,
+    int,
+    float,
+    bool,
+    complex,
+    type(None),
+    torch.dtype,
+    torch.device,
+    torch.memory_format,
+)
+
+
+# ---- operations that lowering treats by itself ------------------------------------------------
+
+
+def learning_phase():
+    """The placeholder of the learning phase: 0 (test) or 1 (train)."""
+    return _PHASE
+
+
+def phase_select(train, test):
+    """`train` in the training phase, `test` otherwise (recorded by `K.in_train_phase`)."""
+    raise AssertionError("chosen when lowering")
+
+
+_PHASE_OP = Op(learning_phase, name="keras_learning_phase")
+_PHASE = KerasTensor(
+    _PHASE_OP, None, (torch.zeros((), dtype=torch.bool),) * 2, "keras_learning_phase"
+)
+
+
+def select(train, test):
+    """A symbolic value that depends on the learning phase; either may be a plain tensor."""
+    op = Op(phase_select, tuple(symbolic._prepare(v) for v in (train, test)))
+    probes = tuple(symbolic._probe_of(op.args[0], i) for i in (0, 1))
+    out = KerasTensor(op, None, probes)
+    shapes = [tuple(v.shape) for v in op.args]
+    if len(shapes[0]) == len(shapes[1]) and shapes[0] != shapes[1]:
+        out._keras_shape = tuple(a if a == b else None for a, b in zip(*shapes))
+    return out
+
+
+# How a variable changes: (in place, as a new value). Extra arguments come last.
+UPDATES = {
+    "assign": (torch.Tensor.copy_, lambda old, new: new),
+    "add": (torch.Tensor.add_, torch.add),
+    "sub": (torch.Tensor.sub_, torch.sub),
+    "lerp": (torch.Tensor.lerp_, torch.lerp),
+}
+
+
+def _update(kind, variable, operand, *extra):
+    raise AssertionError("carried out after the run")
+
+
+def update(kind, variable, operand, *extra):
+    """Records a change of a variable (see `UPDATES`), carried out when what depends on it runs.
+
+    While executing, it happens at once.
+    """
+    if symbolic.is_executing():
+        with torch.no_grad():
+            UPDATES[kind][0](variable.view, symbolic._value_of(operand), *extra)
+        return variable.view
+    if not isinstance(operand, Symbolic):
+        operand = symbolic.as_tensor(operand, variable.dtype)
+    return KerasTensor(Op(_update, (kind, variable, operand, *extra)), None, (variable.meta,) * 2)
+
+
+def after(value, updates):
+    """`value`, with `updates` carried out whenever it is computed."""
+    op = Op(after, (value, list(updates)))
+    return KerasTensor(op, None, tuple(symbolic._probe_of(value, i) for i in (0, 1)))
+
+
+def is_update(x):
+    """Whether `x` was made by `update`."""
+    return isinstance(x, KerasTensor) and x.op.func is _update
+
+
+# ---- gradients --------------------------------------------------------------------------------
+
+
+def _grad(ys, xs, create_graph):
+    with torch.enable_grad():
+        total = sum(y.sum() for y in ys)
+    found = torch.autograd.grad(
+        total, xs, create_graph=create_graph, retain_graph=True, allow_unused=True
+    )
+    return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, xs))
+
+
+def _track(x):
+    """`x` as a tensor that gradients can be taken for."""
+    return x if x.requires_grad else x.detach().requires_grad_()
+
+
+def gradients(ys, xs):
+    """Symbolic gradients of the sum of `ys` for each of `xs`; None where there is no path."""
+    targets = [x.native if isinstance(x, Variable) else x for x in xs]
+    connected = _differentiable(ys, targets)
+    wanted = [t for t, c in zip(targets, connected) if c]
+    if not wanted:
+        return [None] * len(xs)
+    op = Op(_grad, (list(ys), wanted))
+    found, i = [], 0
+    for x, target, c in zip(xs, targets, connected):
+        if not c:
+            found.append(None)
+            continue
+        probes = tuple(symbolic._probe_of(target, k) for k in (0, 1))
+        grad, i = KerasTensor(op, i, probes), i + 1
+        if isinstance(x, Variable) and x.layout is not None:
+            grad = x.layout.to_keras(grad)
+        found.append(grad)
+    return found
+
+
+def _differentiable(ys, xs):
+    """For each x, whether a gradient can flow from it to one of `ys`: tried on meta tensors."""
+    order = _topological([y for y in ys if isinstance(y, KerasTensor)], set(), phase=1, both=True)
+    return [_flows(order, ys, x) for x in xs]
+
+
+def _flows(order, ys, x):
+    key = x.key if isinstance(x, KerasTensor) else id(x)
+    dtype = x.probes[0].dtype if isinstance(x, KerasTensor) else x.dtype
+    if not dtype.is_floating_point:
+        return False
+    live = {key}
+
+    def reached(leaf):
+        if isinstance(leaf, KerasTensor):
+            return leaf.key in live or (leaf.op, None) in live
+        return id(leaf.native if isinstance(leaf, Variable) else leaf) in live
+
+    for op in order:
+        if any(reached(a) for a in _dependencies(op, 1, both=True)):
+            for index in _live_results(op, reached):
+                live.add((op, index))
+    return any(reached(y) for y in ys)
+
+
+def _live_results(op, reached):
+    """Indices of the results of `op` that depend differentiably on its reached arguments."""
+    if op.func in (phase_select, after, _grad, _update):
+        return [None]
+
+    def probe(leaf):
+        value = symbolic._probe_of(leaf, 0)
+        if isinstance(value, torch.Tensor) and isinstance(leaf, (Symbolic, torch.Tensor)):
+            value = value.detach()
+            if value.dtype.is_floating_point and reached(leaf):
+                value.requires_grad_()
+        return value
+
+    try:
+        with torch.enable_grad():
+            out = op.func(*symbolic._map(probe, op.args), **symbolic._map(probe, op.kwargs))
+    except Exception:  # an operation that cannot run without values: assume that it has a gradient
+        return [None]
+    if isinstance(out, (list, tuple)):
+        return [i for i, o in enumerate(out) if isinstance(o, torch.Tensor) and o.requires_grad]
+    return [None] if isinstance(out, torch.Tensor) and out.requires_grad else []
+
+
+# ---- order ------------------------------------------------------------------------------------
+
+
+def _dependencies(op, phase, both=False):
+    """The symbolic tensors, variables and tensors that `op` takes, in the given phase."""
+    if op.func is phase_select and not both:
+        args = op.args[0 if phase else 1]
+    elif op.func in (symbolic.placeholder, learning_phase, symbolic.constant):
+        return []
+    else:
+        args = [op.args, op.kwargs]
+    return [leaf for leaf in leaves(args) if isinstance(leaf, (Symbolic, torch.Tensor))]
+
+
+def _topological(tensors, fed, phase, both=False):
+    """Operations that `tensors` need, each after those it depends on; `fed` keys end the search."""
+    order, done, stack = [], set(), []
+    for tensor in reversed(tensors):
+        if tensor.key not in fed and tensor.op not in fed:
+            stack.append((tensor.op, False))
+    while stack:
+        op, expanded = stack.pop()
+        if op in done:
+            continue
+        if expanded:
+            done.add(op)
+            order.append(op)
+            continue
+        stack.append((op, True))
+        for leaf in reversed(_dependencies(op, phase, both)):
+            if isinstance(leaf, KerasTensor) and leaf.key not in fed and leaf.op not in done:
+                stack.append((leaf.op, False))
+    return order
+
+
+def ancestors(tensors, both=True):
+    """All operations that `tensors` depend on, in either phase."""
+    return _topological([t for t in tensors if isinstance(t, KerasTensor)], set(), 1, both)
+
+
+def depends_on_phase(tensor):
+    """Whether the value of `tensor` differs between training and testing."""
+    return any(op is _PHASE_OP or op.func is phase_select for op in ancestors([tensor]))
+
+
+# ---- lowering ---------------------------------------------------------------------------------
+
+
+class Lowered:
+    """A generated function: call it with the inputs; it gives the list of outputs.
+
+    `module` is the `fx.GraphModule`, `captured` the tensors passed after the inputs, `changes`
+    the updates: (in-place function, variable views, positions among the outputs, extra).
+    """
+
+    def __init__(self, module, captured, outputs, changes, needs_grad):
+        self.module, self.captured = module, captured
+        self.forward = module.forward
+        self.outputs, self.changes, self.needs_grad = outputs, changes, needs_grad
+
+    def run(self, inputs):
+        """Outputs for a list of inputs, with updates carried out; gradients only if needed."""
+        grad = torch.enable_grad() if self.needs_grad else torch.no_grad()
+        with symbolic.executing(), grad:
+            found = self.forward(*inputs, *self.captured)
+        self.carry_out(found)
+        return found[: self.outputs]
+
+    def carry_out(self, found):
+        """Changes the variables, from what the generated function returned."""
+        if self.changes:
+            with torch.no_grad():
+                for change, variable, position, extra in self.changes:
+                    change(variable.view, found[position], *extra)
+
+
+def lower(outputs, inputs=(), updates=(), phase=0, create_graph=False):
+    """Generates the function from `inputs` to `outputs`, carrying out `updates`.
+
+    `inputs` may be any symbolic tensors: the graph is cut there. Raises `ValueError` where an
+    output needs a placeholder that is not among them.
+    """
+    builder = _Builder(inputs, phase)
+    return builder.build(list(outputs), list(updates), create_graph)
+
+
+class _Builder:
+    def __init__(self, inputs, phase):
+        self.inputs, self.phase = list(inputs), phase
+        self.graph = fx.Graph()
+        self.nodes = {}  # Op, (Op, index) or id(tensor) -> fx node
+        self.captured = []
+        self.tracked = set()
+        self.changes = []
+
+    def build(self, outputs, updates, create_graph):
+        fed = {t.key for t in self.inputs}
+        roots = [t for t in leaves([outputs, updates]) if isinstance(t, KerasTensor)]
+        order = _topological(roots, fed, self.phase)
+        grads = [op for op in order if op.func is _grad]
+        for op in grads:
+            self.tracked |= {x.key if isinstance(x, KerasTensor) else id(x) for x in op.args[1]}
+        self.create_graph = create_graph or (len(grads) > 1 and _nested(grads))
+        self.place(order, outputs)
+        for op in order:
+            self.emit(op)
+        for value in updates:
+            self.value(value, side_effect=True)
+        results = [self.value(t) for t in outputs]
+        n = len(results)
+        changes = [
+            (UPDATES[kind][0], variable, n + i, extra)
+            for i, (kind, variable, _, extra) in enumerate(self.changes)
+        ]
+        self.graph.output(tuple(results + [node for _, _, node, _ in self.changes]))
+        module = fx.GraphModule(torch.nn.Module(), self.graph, "Lowered")
+        return Lowered(module, self.captured, n, changes, bool(grads))
+
+    def place(self, order, outputs):
+        """Placeholders come first: the inputs, then every tensor that the graph holds."""
+        for i, tensor in enumerate(self.inputs):
+            node = self.graph.placeholder(_identifier(tensor._name or f"input_{i}"))
+            self.nodes.setdefault(tensor.key, node)
+        held = [op.args[0] for op in order if op.func is symbolic.constant]
+        held += [leaf for op in order for leaf in _dependencies(op, self.phase)]
+        for leaf in held + leaves(outputs):
+            tensor = leaf.native if isinstance(leaf, Variable) else leaf
+            if isinstance(tensor, torch.Tensor) and id(tensor) not in self.nodes:
+                name = leaf.name[:-2] if isinstance(leaf, Variable) else "constant"
+                self.nodes[id(tensor)] = self.graph.placeholder(_identifier(name))
+                self.captured.append(tensor)
+        for key in [k for k in self.nodes if k in self.tracked]:
+            self.nodes[key] = self.graph.call_function(_track, (self.nodes[key],))
+
+    def emit(self, op):
+        """Adds what computes `op`; its value is then in `nodes`."""
+        if op.func is symbolic.placeholder:
+            raise ValueError(f"You must feed a value for placeholder tensor {op.name!r}.")
+        if op.func is symbolic.constant:
+            node = self.nodes[id(op.args[0])]
+        elif op.func is learning_phase:
+            node = self.graph.call_function(bool, (bool(self.phase),))
+        elif op.func is phase_select:
+            node = self.value(op.args[0 if self.phase else 1])
+        elif op.func is after:
+            for change in op.args[1]:
+                self.value(change, side_effect=True)
+            node = self.value(op.args[0])
+        elif op.func is _update:
+            self.change(op)
+            return
+        elif op.func is _grad:
+            ys, xs = ([self.value(t) for t in ts] for ts in op.args)
+            node = self.graph.call_function(_grad, (ys, xs, self.create_graph))
+        else:
+            node = self.call(op)
+        if (op, None) in self.tracked and node.target is not _track:
+            node = self.graph.call_function(_track, (node,))
+        self.nodes[op, None] = node
+
+    def call(self, op):
+        args = symbolic._map(self.argument, op.args)
+        kwargs = symbolic._map(self.argument, op.kwargs)
+        name = getattr(op.func, "__name__", "")
+        if getattr(torch.Tensor, name, None) is op.func:
+            return self.graph.call_method(name, tuple(args), kwargs)
+        flat = leaves([args, kwargs])
+        if all(isinstance(a, (fx.Node, *_fx_leaf)) for a in flat) and _importable(op.func):
+            return self.graph.call_function(op.func, tuple(args), kwargs)
+        function, nodes = _closure(op.func, args, kwargs, op.name)
+        return self.graph.call_function(function, tuple(nodes))
+
+    def argument(self, leaf):
+        return self.value(leaf) if isinstance(leaf, (Symbolic, torch.Tensor)) else leaf
+
+    def value(self, x, side_effect=False):
+        """The node of a symbolic tensor, variable or tensor."""
+        if isinstance(x, Variable):
+            node = self.nodes[id(x.native)]
+            if x.layout is None:
+                return node
+            if ("keras", id(x.native)) not in self.nodes:
+                function = x.layout.to_keras
+                if hasattr(x.layout, "order"):
+                    keras = self.graph.call_function(torch.permute, (node, x.layout.order))
+                else:
+                    keras = self.graph.call_function(
+                        _closure(function, (node,), {}, "to_keras")[0], (node,)
+                    )
+                self.nodes["keras", id(x.native)] = keras
+            return self.nodes["keras", id(x.native)]
+        if not isinstance(x, KerasTensor):
+            return self.nodes[id(x)] if isinstance(x, torch.Tensor) else x
+        if x.key in self.nodes:
+            return self.nodes[x.key]
+        if x.op.func is _update:
+            return None if side_effect else self.updated(x.op)
+        node = self.graph.call_function(operator.getitem, (self.nodes[x.op, None], x.index))
+        if x.key in self.tracked:
+            node = self.graph.call_function(_track, (node,))
+        self.nodes[x.key] = node
+        return node
+
+    def change(self, op):
+        kind, variable, operand, *extra = op.args
+        self.changes.append((kind, variable, self.value(operand), extra))
+
+    def updated(self, op):
+        """The value that a variable has after `op`."""
+        kind, variable, operand, *extra = op.args
+        new = self.value(operand)
+        if kind != "assign":
+            new = self.graph.call_function(UPDATES[kind][1], (self.value(variable), new, *extra))
+        self.nodes[op, None] = new
+        return new
+
+
+def _nested(grads):
+    return any(op.func is _grad for g in grads for op in ancestors(g.args[0]))
+
+
+def _identifier(name):
+    return "".join(c if c.isalnum() else "_" for c in name)
+
+
+def _importable(function):
+    """Whether generated code can name `function`: it is found under its own name."""
+    if inspect.isbuiltin(function) or function in (getattr, bool):
+        return True
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    name = getattr(function, "__name__", "")
+    return name.isidentifier() and getattr(module, name, None) is function
+
+
+def _closure(function, args, kwargs, name):
+    """A function of the nodes among the arguments only; everything else is bound."""
+    nodes = []
+
+    def mark(leaf):
+        if not isinstance(leaf, fx.Node):
+            return leaf
+        nodes.append(leaf)
+        return _Slot(len(nodes) - 1)
+
+    args, kwargs = symbolic._map(mark, args), symbolic._map(mark, kwargs)
+
+    def call(*values):
+        def fill(leaf):
+            return values[leaf.index] if type(leaf) is _Slot else leaf
+
+        return function(*symbolic._map(fill, args), **symbolic._map(fill, kwargs))
+
+    call.__name__ = call.__qualname__ = _identifier(name) or "call"
+    return call, nodes
+
+
+class _Slot:
+    __slots__ = ("index",)
+
+    def __init__(self, index):
+        self.index = index
+
+
+# ---- evaluation -------------------------------------------------------------------------------
+
+
+def evaluate(x, phase=0):
+    """The value of a symbolic tensor, variable or tensor, as NumPy; nothing is fed."""
+    if isinstance(x, Variable):
+        return x.numpy()
+    if isinstance(x, KerasTensor):
+        x = lower([x], phase=phase).run([])[0]
+    if isinstance(x, torch.Tensor):
+        return to_numpy(x)
+    return x

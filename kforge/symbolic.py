@@ -1,0 +1,465 @@
+"""Symbolic tensors: every torch operation applied to one is recorded, not run.
+
+A `KerasTensor` knows its static shape (None where a size is unknown), its dtype, and the
+operation that makes it. Shapes are found by running the same operation on `meta` tensors twice,
+with two sets of sizes for the unknown dimensions: what differs between the runs is unknown.
+"""
+
+import contextlib
+import operator
+import re
+import threading
+
+import numpy as np
+import torch
+
+from . import config
+
+__all__ = ["KerasTensor", "NeedsValue", "executing", "is_symbolic", "placeholder", "record"]
+
+# Sizes that stand for unknown dimensions, one pair an axis. They are far apart, so that no chain
+# of strides and windows brings them together, and divisible, so that "half of an unknown size"
+# and a reshape of it are exact.
+_BATCH_PROBES = (240, 720)
+_AXIS_PROBES = tuple(zip((1152, 1920, 2688, 4224, 4992), (6528, 7296, 8832, 11136, 11904)))
+
+_local = threading.local()
+
+
+class NeedsValue(TypeError):
+    """Python code asked a symbolic tensor for its value (a branch, ``float(x)``, NumPy)."""
+
+
+@contextlib.contextmanager
+def executing():
+    """Within this context variables are their values, and operations run at once."""
+    before = getattr(_local, "executing", False)
+    _local.executing = True
+    try:
+        yield
+    finally:
+        _local.executing = before
+
+
+@contextlib.contextmanager
+def recording():
+    """The opposite of `executing`: symbolic work inside a running step (building a submodel)."""
+    before = getattr(_local, "executing", False)
+    _local.executing = False
+    try:
+        yield
+    finally:
+        _local.executing = before
+
+
+def is_executing():
+    """Whether operations run at once in this thread."""
+    return getattr(_local, "executing", False)
+
+
+class TensorShape(tuple):
+    """A static shape: a tuple of int or None, with the accessors that TensorFlow's has."""
+
+    __slots__ = ()
+
+    def as_list(self):
+        """The dimensions as a list."""
+        return list(self)
+
+    @property
+    def ndims(self):
+        """Number of dimensions."""
+        return len(self)
+
+    rank = ndims
+
+    @property
+    def dims(self):
+        """The dimensions as a list."""
+        return list(self)
+
+    def is_fully_defined(self):
+        """Whether no dimension is unknown."""
+        return None not in self
+
+    def num_elements(self):
+        """Number of elements, None if unknown."""
+        return None if None in self else int(np.prod(self))
+
+    def __getitem__(self, item):
+        found = tuple.__getitem__(self, item)
+        return TensorShape(found) if isinstance(item, slice) else found
+
+
+class Symbolic:
+    """What symbolic tensors and variables share: operators and torch methods, all recorded."""
+
+    # NumPy leaves ``array * tensor`` to us.
+    __array_ufunc__ = None
+    __array_priority__ = 1000
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return record(func, *args, **(kwargs or {}))
+
+    def __getattr__(self, name):
+        method = getattr(torch.Tensor, name, None) if not name.startswith("_") else None
+        if method is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if not callable(method):  # a property, such as T
+            return record(getattr, self, name)
+        return lambda *args, **kwargs: record(method, self, *args, **kwargs)
+
+    def _no_value(self, *args):
+        raise NeedsValue(
+            f"{self!r} is symbolic: it has no value while the graph is built. "
+            "Use `K.switch` or `K.in_train_phase` to branch, `K.eval` to see a value."
+        )
+
+    __bool__ = __float__ = __int__ = __index__ = __array__ = item = numpy = tolist = _no_value
+
+    def __iter__(self):
+        raise TypeError(f"{self!r} is symbolic and cannot be iterated over; index it, or unstack.")
+
+    def __len__(self):
+        raise TypeError(f"len is not defined for the symbolic {self!r}; use `K.shape(x)[0]`.")
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):  # identity, so that tensors can be looked for in lists
+        return self is other
+
+    def __getitem__(self, item):
+        items = list(item) if isinstance(item, tuple) else [item]
+        flipped = _negative_steps(items, len(self.shape))
+        base = record(torch.flip, self, flipped) if flipped else self
+        return record(operator.getitem, base, tuple(items) if isinstance(item, tuple) else items[0])
+
+    def get_shape(self):
+        """The static shape."""
+        return self.shape
+
+    @property
+    def ndim(self):
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def eval(self, session=None):
+        """The value as a NumPy array (see `K.eval`)."""
+        from .lowering import evaluate
+
+        return evaluate(self)
+
+
+def _negative_steps(items, ndim):
+    """Rewrites slices with step -k (torch has none) for a flipped tensor; gives the axes to flip."""
+    flipped, axis = [], 0
+    for i, it in enumerate(items):
+        if it is Ellipsis:
+            axis = ndim - sum(1 for rest in items[i + 1 :] if rest is not None)
+            continue
+        if isinstance(it, slice) and isinstance(it.step, int) and it.step < 0:
+            # Position p counts from the end in the flipped tensor: p -> -1 - p.
+            start = None if it.start is None else -1 - it.start
+            stop = None if it.stop is None else -1 - it.stop
+            items[i] = slice(start, stop, -it.step)
+            flipped.append(axis)
+        if it is not None:
+            axis += 1
+    return flipped
+
+
+def _binary(function, reflected):
+    def method(self, other):
+        if isinstance(other, (np.ndarray, list, tuple)):
+            other = as_tensor(other, self.dtype if self.dtype.is_floating_point else None)
+        return record(function, other, self) if reflected else record(function, self, other)
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
+    setattr(Symbolic, f"__{_name}__", _binary(getattr(operator, _name), False))
+    setattr(Symbolic, f"__r{_name}__", _binary(getattr(operator, _name), True))
+for _name in ("and_", "or_", "xor"):
+    setattr(Symbolic, f"__{_name.strip('_')}__", _binary(getattr(operator, _name), False))
+    setattr(Symbolic, f"__r{_name.strip('_')}__", _binary(getattr(operator, _name), True))
+for _name in ("lt", "le", "gt", "ge", "ne"):
+    setattr(Symbolic, f"__{_name}__", _binary(getattr(operator, _name), False))
+for _name in ("neg", "abs", "invert"):
+    _function = getattr(operator, _name)
+    setattr(Symbolic, f"__{_name}__", lambda self, _f=_function: record(_f, self))
+Symbolic.__div__, Symbolic.__rdiv__ = Symbolic.__truediv__, Symbolic.__rtruediv__
+
+
+class Op:
+    """A recorded operation: what to call, with what."""
+
+    __slots__ = ("args", "func", "kwargs", "name")
+
+    def __init__(self, func, args=(), kwargs=None, name=None):
+        self.func, self.args, self.kwargs = func, args, kwargs or {}
+        self.name = name or getattr(func, "__name__", type(func).__name__)
+
+    def __repr__(self):
+        return f"<Op {self.name}>"
+
+
+class KerasTensor(Symbolic):
+    """A symbolic tensor: result `index` (None: the only one) of the operation `op`.
+
+    `probes` are the two values that shape inference found for it. Keras's own attributes
+    (`_keras_history`, `_keras_mask`, `_keras_shape`) stand beside the value.
+    """
+
+    def __init__(self, op, index, probes, name=None, shape=None):
+        self.op, self.index, self.probes = op, index, probes
+        self._name = name
+        self._keras_mask = None
+        self._keras_history = None
+        self._declared = None
+        if shape is not None:
+            self._keras_shape = shape
+
+    @property
+    def shape(self):
+        """The static shape, None where a size is unknown."""
+        return self._declared if self._declared is not None else _static_shape(self.probes)
+
+    @property
+    def _keras_shape(self):
+        return tuple(self.shape)
+
+    @_keras_shape.setter
+    def _keras_shape(self, shape):
+        self._declared = TensorShape(shape)
+
+    @property
+    def dtype(self):
+        """The torch dtype."""
+        probe = self.probes[0]
+        return probe.dtype if isinstance(probe, torch.Tensor) else torch.int64
+
+    @property
+    def name(self):
+        """A name such as ``dense_1/add:0``; inputs are called as their layer."""
+        return f"{self._name or self.op.name}:0"
+
+    @property
+    def key(self):
+        """What identifies the value; aliases share it."""
+        return (self.op, self.index)
+
+    @property
+    def _uses_learning_phase(self):
+        from .lowering import depends_on_phase
+
+        return depends_on_phase(self)
+
+    def alias(self, name=None):
+        """The same value as another tensor, for another layer's history."""
+        twin = KerasTensor(self.op, self.index, self.probes, name)
+        twin._declared = self._declared
+        return twin
+
+    def set_shape(self, shape):
+        """Declares sizes that inference did not find."""
+        known = self.shape
+        self._keras_shape = tuple(k if s is None else s for s, k in zip(shape, known))
+        self.probes = tuple(_probe_tensor(self._declared, self.dtype, i) for i in (0, 1))
+
+    def __repr__(self):
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f'<KerasTensor "{self.name}" shape={tuple(self.shape)} dtype={dtype}>'
+
+
+def is_symbolic(x):
+    """Whether `x` is recorded rather than computed: a KerasTensor or a Variable."""
+    return isinstance(x, Symbolic)
+
+
+def as_tensor(value, dtype=None):
+    """A torch tensor of Python or NumPy data. Floats without a `dtype` become `floatx`."""
+    if isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, (list, tuple)) and any(is_symbolic(v) for v in value):
+        return record(torch.stack, [as_tensor(v, dtype) for v in value])
+    if is_symbolic(value):
+        return value
+    array = np.asarray(value)
+    if dtype is None and array.dtype.kind == "f":
+        dtype = getattr(torch, config.floatx())
+    tensor = torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape)
+    return tensor if dtype is None else tensor.to(dtype)
+
+
+# ---- recording --------------------------------------------------------------------------------
+
+
+def record(func, *args, **kwargs):
+    """Applies `func` to arguments among which are symbolic ones.
+
+    While executing, variables are replaced by their values and `func` runs. Otherwise the call is
+    recorded, and its result, or the list of its results, is symbolic.
+    """
+    if is_executing():
+        return func(*_map(_value_of, args), **_map(_value_of, kwargs))
+    args, kwargs = _map(_prepare, args), _map(_prepare, kwargs)
+    op = Op(func, args, kwargs)
+    return _results(op, _infer(op))
+
+
+def placeholder(shape, dtype, name):
+    """A symbolic tensor to be fed."""
+    op = Op(placeholder, name=name)
+    probes = tuple(_probe_tensor(shape, dtype, i) for i in (0, 1))
+    return KerasTensor(op, None, probes, name, shape)
+
+
+def constant(tensor, name="Const"):
+    """A symbolic tensor with a fixed value."""
+    op = Op(constant, (tensor,), name=name)
+    return KerasTensor(op, None, (_to_meta(tensor),) * 2, name)
+
+
+def declared(func, args, kwargs, shapes, dtypes):
+    """Records an operation that inference cannot run; results have the shapes and dtypes given."""
+    op = Op(func, _map(_prepare, args), _map(_prepare, kwargs))
+    several = isinstance(shapes, list)
+    out = []
+    for i, (shape, dtype) in enumerate(zip(shapes, dtypes) if several else [(shapes, dtypes)]):
+        probes = tuple(_probe_tensor(shape, dtype, k) for k in (0, 1))
+        out.append(KerasTensor(op, i if several else None, probes, shape=shape))
+    return out if several else out[0]
+
+
+def _map(function, tree):
+    """`function` on the leaves of nested lists, tuples, dicts and slices."""
+    kind = type(tree)
+    if kind is list or kind is tuple:
+        return kind([_map(function, t) for t in tree])
+    if kind is dict:
+        return {k: _map(function, v) for k, v in tree.items()}
+    if kind is slice:
+        return slice(*(_map(function, t) for t in (tree.start, tree.stop, tree.step)))
+    if isinstance(tree, tuple):  # torch.Size, TensorShape, named tuples
+        return tuple(_map(function, t) for t in tree)
+    return function(tree)
+
+
+def leaves(tree):
+    """The leaves of nested lists, tuples, dicts and slices, in order."""
+    found = []
+    _map(found.append, tree)
+    return found
+
+
+def _value_of(x):
+    if isinstance(x, KerasTensor):
+        raise RuntimeError(
+            f"{x!r} is symbolic, but was met while a step runs on values. Code that branches on "
+            "values can only use tensors that it is given; pass this one as an input."
+        )
+    return x.view if isinstance(x, Symbolic) else x
+
+
+# Within `Metric.__call__`, variables that an update has just changed read as their new values.
+_substitutes = {}
+
+
+@contextlib.contextmanager
+def substituting(values):
+    """Within this context, recorded reads of the variables in `values` give those tensors."""
+    global _substitutes
+    before = _substitutes
+    _substitutes = {**before, **values}
+    try:
+        yield
+    finally:
+        _substitutes = before
+
+
+def _prepare(x):
+    if isinstance(x, np.ndarray):
+        return as_tensor(x)
+    if isinstance(x, np.generic):
+        return x.item()
+    if _substitutes and isinstance(x, Symbolic):
+        return _substitutes.get(x, x)
+    return x
+
+
+def _infer(op):
+    """What `op` gives for the two sets of probe sizes."""
+    try:
+        return _run_probes(op, _probe_of)
+    except NeedsValue:
+        raise
+    except Exception as first:
+        try:  # values of shapes (on the CPU) met tensors without values
+            return _run_probes(op, lambda x, i: _to_meta(_probe_of(x, i)))
+        except Exception:
+            raise _inference_error(op, first) from None
+
+
+def _run_probes(op, probe):
+    with torch.no_grad():
+        return tuple(
+            op.func(
+                *_map(lambda x, i=i: probe(x, i), op.args),
+                **_map(lambda x, i=i: probe(x, i), op.kwargs),
+            )
+            for i in (0, 1)
+        )
+
+
+def _probe_of(x, i):
+    if isinstance(x, KerasTensor):
+        return x.probes[i]
+    if isinstance(x, Symbolic):
+        return x.meta
+    if isinstance(x, torch.Tensor):
+        return _to_meta(x) if x.dim() else x.detach()
+    return x
+
+
+def _to_meta(x):
+    return x.detach().to("meta") if isinstance(x, torch.Tensor) else x
+
+
+def _probe_tensor(shape, dtype, which):
+    sizes = []
+    for axis, size in enumerate(shape):
+        if size is None:
+            size = (_BATCH_PROBES if axis == 0 else _AXIS_PROBES[(axis - 1) % 5])[which]
+        sizes.append(int(size))
+    return torch.empty(sizes, dtype=dtype, device="meta")
+
+
+def _static_shape(probes):
+    a, b = (tuple(p.shape) if isinstance(p, torch.Tensor) else () for p in probes)
+    return TensorShape(x if x == y else None for x, y in zip(a, b))
+
+
+def _inference_error(op, cause):
+    """A `ValueError` that shows static shapes; torch's text shows probe sizes."""
+    shapes = [tuple(x.shape) for x in leaves([op.args, op.kwargs]) if hasattr(x, "shape")]
+    text = str(cause).split("\n")[0]
+    for size in {*_BATCH_PROBES, *(p for pair in _AXIS_PROBES for p in pair)}:
+        text = re.sub(rf"\b{size}\b", "?", text)
+    return ValueError(f"{op.name} cannot be applied to shapes {shapes}: {text}")
+
+
+def _results(op, probes):
+    """Symbolic tensors for the results of `op`; results that are no tensors stay as they are."""
+    first, second = probes
+    if isinstance(first, (list, tuple)) and not isinstance(first, torch.Size):
+        return [_result(op, i, pair) for i, pair in enumerate(zip(first, second))]
+    return _result(op, None, probes)
+
+
+def _result(op, index, probes):
+    first, second = probes
+    if not isinstance(first, torch.Tensor) and (first is None or first == second):
+        return first  # x.dim(), x.is_floating_point(): known now
+    return KerasTensor(op, index, probes)

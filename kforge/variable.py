@@ -1,0 +1,161 @@
+"""Variables: handles in Keras's layout over parameters stored in torch's.
+
+Outside execution an operation on a handle is recorded, as Keras does; inside it runs on `view`,
+a differentiable zero-copy view of `native`, the tensor that torch's kernels take.
+"""
+
+import numpy as np
+import torch
+
+from .devices import current_device
+from .symbolic import Symbolic, TensorShape, as_tensor, is_executing, record
+
+__all__ = ["Permuted", "Variable", "in_layout"]
+
+
+class Permuted:
+    """A layout whose axes are torch's in another order: ``keras = native.permute(order)``.
+
+    With `memory_format`, the torch tensor is kept in that order of memory.
+    """
+
+    def __init__(self, *order, memory_format=torch.contiguous_format):
+        self.order = order
+        self.inverse = tuple(int(i) for i in np.argsort(order))
+        self.memory_format = memory_format
+
+    def to_keras(self, native):
+        """The view in Keras's layout."""
+        return torch.permute(native, self.order)
+
+    def to_torch(self, value):
+        """The tensor in torch's layout."""
+        return torch.permute(value, self.inverse)
+
+    def store(self, value):
+        """A tensor in torch's layout with memory of its own."""
+        return self.to_torch(value).contiguous(memory_format=self.memory_format).clone()
+
+
+class Variable(Symbolic):
+    """A value that changes: weights, moving statistics, optimizer state.
+
+    `native` is the tensor in torch's layout: a parameter if `trainable` and floating, else a
+    plain tensor. `constraint` is applied by optimizers after each update.
+    """
+
+    def __init__(
+        self, value, name="Variable", trainable=True, layout=None, constraint=None, device=None
+    ):
+        value = as_tensor(value).detach().to(device or current_device())
+        value = layout.store(value) if layout is not None else value.clone()
+        if trainable and value.dtype.is_floating_point:
+            value = torch.nn.Parameter(value)
+        self.native, self.layout = value, layout
+        self.trainable, self.constraint = trainable, constraint
+        self.name = f"{name}:0"
+        self._meta = None
+        self._uses_learning_phase = False
+
+    @property
+    def view(self):
+        """The value in Keras's layout: shares memory and gradients with `native`."""
+        return self.native if self.layout is None else self.layout.to_keras(self.native)
+
+    @property
+    def meta(self):
+        """A tensor without storage, for shape inference."""
+        if self._meta is None or self._meta.dtype != self.native.dtype:
+            self._meta = self.view.detach().to("meta")
+        return self._meta
+
+    @property
+    def shape(self):
+        """Shape in Keras's layout."""
+        return TensorShape(self.meta.shape)
+
+    @property
+    def _keras_shape(self):
+        return tuple(self.meta.shape)
+
+    @property
+    def dtype(self):
+        """The torch dtype."""
+        return self.native.dtype
+
+    @property
+    def device(self):
+        """Where the value is."""
+        return self.native.device
+
+    def numpy(self):
+        """A copy of the value, in Keras's layout."""
+        return to_numpy(self.view)
+
+    def assign(self, value):
+        """Sets the value; `ValueError` where the shape differs."""
+        value = as_tensor(value, self.dtype)
+        if tuple(value.shape) != self._keras_shape:
+            raise ValueError(
+                f"Variable {self.name}: cannot assign a value of shape {tuple(value.shape)} to "
+                f"one of shape {self._keras_shape}."
+            )
+        with torch.no_grad():
+            self.view.copy_(value)
+        return self
+
+    def _reader(self):
+        if is_executing():
+            return self.view
+        return record(torch.clone, self)
+
+    read_value = value = _reader
+
+    def __repr__(self):
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f'<Variable "{self.name}" shape={self._keras_shape} dtype={dtype}>'
+
+    def __deepcopy__(self, memo):
+        twin = Variable.__new__(Variable)
+        memo[id(self)] = twin
+        twin.__dict__.update(self.__dict__)
+        with torch.no_grad():
+            copied = self.native.detach().clone(memory_format=torch.preserve_format)
+        twin.native = (
+            torch.nn.Parameter(copied) if isinstance(self.native, torch.nn.Parameter) else copied
+        )
+        return twin
+
+    def _materialized(self, *args):
+        """The value while a step runs; an error, as for any symbolic tensor, otherwise."""
+        if is_executing():
+            return self.view
+        return self._no_value()
+
+    def __bool__(self):
+        return bool(self._materialized())
+
+    def __float__(self):
+        return float(self._materialized())
+
+    def __int__(self):
+        return int(self._materialized())
+
+    def item(self):
+        """The value of a scalar, while a step runs."""
+        return self._materialized().item()
+
+
+def to_numpy(tensor):
+    """A NumPy array of a tensor, with memory of its own; bfloat16 becomes float32."""
+    tensor = tensor.detach().cpu()
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
+    return tensor.numpy().copy(order="C")
+
+
+def in_layout(weight, layout):
+    """`weight` as torch's kernels take it: for a variable of that layout, what it stores."""
+    if isinstance(weight, Variable) and weight.layout is layout:
+        return weight.native
+    return layout.to_torch(weight)
