@@ -3,6 +3,7 @@
 Read once from ``~/.keras/keras.json`` (or ``$KERAS_HOME/keras.json``), as Keras does.
 """
 
+import contextlib
 import json
 import os
 import tempfile
@@ -19,7 +20,9 @@ __all__ = [
     "get_uid",
     "home",
     "image_data_format",
+    "name_scope",
     "reset_uids",
+    "scoped",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -102,6 +105,25 @@ def get_uid(prefix=""):
 def reset_uids():
     """Names start again at 1."""
     _uids.clear()
+
+
+# The names of the layers that are being called, outermost first: prefixes of weight names.
+_scopes = []
+
+
+@contextlib.contextmanager
+def name_scope(name):
+    """Within this scope, names of new weights begin with `name/`."""
+    _scopes.append(name)
+    try:
+        yield name
+    finally:
+        _scopes.pop()
+
+
+def scoped(name):
+    """`name` with the prefixes of the scopes around."""
+    return "/".join([*_scopes, name])
 
 
 def _read_settings():

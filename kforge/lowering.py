@@ -35,8 +35,9 @@ _fx_leaf = (
 
 
 def learning_phase():
-    """The placeholder of the learning phase: 0 (test) or 1 (train)."""
-    return _PHASE
+    """The learning phase: 0 (test) or 1 (train); a placeholder for it outside execution."""
+    running = symbolic.running_phase()
+    return _PHASE if running is None else running
 
 
 def phase_select(train, test):
@@ -51,7 +52,9 @@ _PHASE = KerasTensor(
 
 
 def select(train, test):
-    """A symbolic value that depends on the learning phase; either may be a plain tensor."""
+    """A value that depends on the learning phase; either may be a plain tensor."""
+    if symbolic.is_executing():
+        return train if symbolic.running_phase() else test
     op = Op(phase_select, tuple(symbolic._prepare(v) for v in (train, test)))
     probes = tuple(symbolic._probe_of(op.args[0], i) for i in (0, 1))
     out = KerasTensor(op, None, probes)
@@ -240,15 +243,15 @@ class Lowered:
     the updates: (in-place function, variable views, positions among the outputs, extra).
     """
 
-    def __init__(self, module, captured, outputs, changes, needs_grad):
-        self.module, self.captured = module, captured
+    def __init__(self, module, captured, outputs, changes, needs_grad, phase):
+        self.module, self.captured, self.phase = module, captured, phase
         self.forward = module.forward
         self.outputs, self.changes, self.needs_grad = outputs, changes, needs_grad
 
     def run(self, inputs):
         """Outputs for a list of inputs, with updates carried out; gradients only if needed."""
         grad = torch.enable_grad() if self.needs_grad else torch.no_grad()
-        with symbolic.executing(), grad:
+        with symbolic.executing(self.phase), grad:
             found = self.forward(*inputs, *self.captured)
         self.carry_out(found)
         return found[: self.outputs]
@@ -301,7 +304,7 @@ class _Builder:
         ]
         self.graph.output(tuple(results + [node for _, _, node, _ in self.changes]))
         module = fx.GraphModule(torch.nn.Module(), self.graph, "Lowered")
-        return Lowered(module, self.captured, n, changes, bool(grads))
+        return Lowered(module, self.captured, n, changes, bool(grads), self.phase)
 
     def place(self, order, outputs):
         """Placeholders come first: the inputs, then every tensor that the graph holds."""

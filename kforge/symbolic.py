@@ -30,31 +30,38 @@ class NeedsValue(TypeError):
     """Python code asked a symbolic tensor for its value (a branch, ``float(x)``, NumPy)."""
 
 
-@contextlib.contextmanager
-def executing():
-    """Within this context variables are their values, and operations run at once."""
-    before = getattr(_local, "executing", False)
-    _local.executing = True
-    try:
-        yield
-    finally:
-        _local.executing = before
+class executing:
+    """Within this context variables are their values, and operations run at once.
+
+    `phase` is the learning phase that running code sees: 0 (test) or 1 (train).
+    """
+
+    __slots__ = ("before", "phase")
+
+    def __init__(self, phase=0):
+        self.phase = phase
+
+    def __enter__(self):
+        self.before = getattr(_local, "phase", None)
+        _local.phase = self.phase
+
+    def __exit__(self, *exc):
+        _local.phase = self.before
 
 
-@contextlib.contextmanager
 def recording():
     """The opposite of `executing`: symbolic work inside a running step (building a submodel)."""
-    before = getattr(_local, "executing", False)
-    _local.executing = False
-    try:
-        yield
-    finally:
-        _local.executing = before
+    return executing(None)
 
 
 def is_executing():
     """Whether operations run at once in this thread."""
-    return getattr(_local, "executing", False)
+    return getattr(_local, "phase", None) is not None
+
+
+def running_phase():
+    """The learning phase of the code that runs now, None while recording."""
+    return getattr(_local, "phase", None)
 
 
 class TensorShape(tuple):
