@@ -1,8 +1,8 @@
 """Data that arrives batch by batch: `Sequence`, and the enqueuers that fetch it ahead of time.
 
-An enqueuer asks its workers for a few batches more than have been consumed, and hands them out in
-the order in which it asked. Processes are those of torch's `DataLoader`, which notices a worker that
-was killed and moves large arrays through shared memory.
+An enqueuer asks its workers for a few batches more than have been consumed, and hands them out
+in the order in which it asked. Processes are those of torch's `DataLoader`, which notices a worker
+that was killed and moves large arrays through shared memory.
 """
 
 import itertools
