@@ -16,7 +16,7 @@ from . import symbolic
 from .symbolic import KerasTensor, Op, Symbolic, leaves
 from .variable import Variable, to_numpy
 
-__all__ = ["Lowered", "evaluate", "gradients", "learning_phase", "lower", "update"]
+__all__ = ["Lowered", "effect", "evaluate", "gradients", "learning_phase", "lower", "update"]
 
 _fx_leaf = (
     str,
@@ -89,6 +89,14 @@ def update(kind, variable, operand, *extra):
     if not isinstance(operand, Symbolic):
         operand = symbolic.as_tensor(operand, variable.dtype)
     return KerasTensor(Op(_update, (kind, variable, operand, *extra)), None, (variable.meta,) * 2)
+
+
+def effect(function, tensors):
+    """Records that `function(values of tensors)` runs, without gradients, after the run.
+
+    For changes that are no single assignment, such as an optimizer's step on all weights.
+    """
+    return KerasTensor(Op(_update, (function, None, list(tensors))), None, (torch.zeros(()),) * 2)
 
 
 def after(value, updates):
@@ -240,7 +248,7 @@ class Lowered:
     """A generated function: call it with the inputs; it gives the list of outputs.
 
     `module` is the `fx.GraphModule`, `captured` the tensors passed after the inputs, `changes`
-    the updates: (in-place function, variable views, positions among the outputs, extra).
+    the updates: (in-place function, variable, positions among the outputs, extra arguments).
     """
 
     def __init__(self, module, captured, outputs, changes, needs_grad, phase):
@@ -260,8 +268,11 @@ class Lowered:
         """Changes the variables, from what the generated function returned."""
         if self.changes:
             with torch.no_grad():
-                for change, variable, position, extra in self.changes:
-                    change(variable.view, found[position], *extra)
+                for change, variable, positions, extra in self.changes:
+                    if variable is None:
+                        change([found[i] for i in positions])
+                    else:
+                        change(variable.view, found[positions[0]], *extra)
 
 
 def lower(outputs, inputs=(), updates=(), phase=0, create_graph=False):
@@ -297,12 +308,13 @@ class _Builder:
         for value in updates:
             self.value(value, side_effect=True)
         results = [self.value(t) for t in outputs]
-        n = len(results)
-        changes = [
-            (UPDATES[kind][0], variable, n + i, extra)
-            for i, (kind, variable, _, extra) in enumerate(self.changes)
-        ]
-        self.graph.output(tuple(results + [node for _, _, node, _ in self.changes]))
+        n, changes = len(results), []
+        for kind, variable, operands, extra in self.changes:
+            positions = list(range(len(results), len(results) + len(operands)))
+            results += operands
+            change = UPDATES[kind][0] if variable is not None else kind
+            changes.append((change, variable, positions, extra))
+        self.graph.output(tuple(results))
         module = fx.GraphModule(torch.nn.Module(), self.graph, "Lowered")
         return Lowered(module, self.captured, n, changes, bool(grads), self.phase)
 
@@ -393,7 +405,8 @@ class _Builder:
 
     def change(self, op):
         kind, variable, operand, *extra = op.args
-        self.changes.append((kind, variable, self.value(operand), extra))
+        operands = operand if isinstance(operand, list) else [operand]
+        self.changes.append((kind, variable, [self.value(x) for x in operands], extra))
 
     def updated(self, op):
         """The value that a variable has after `op`."""

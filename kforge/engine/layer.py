@@ -1,0 +1,647 @@
+"""`Layer`: Keras's contract for layers, on a `torch.nn.Module`."""
+
+import inspect
+import re
+
+import numpy as np
+import torch
+
+from .. import activations, config, constraints, initializers, lowering, regularizers, symbolic
+from ..registry import Registry, has_arg
+from ..symbolic import KerasTensor, NeedsValue, Symbolic
+from ..variable import Variable, to_numpy
+from .node import Node, to_list, unpack
+
+__all__ = ["InputSpec", "Layer", "layers"]
+
+# Every layer class that a config may name.
+layers = Registry("layer")
+
+# How an argument of a constructor is written into a config, by the last word of its name.
+_SERIALIZERS = {
+    "activation": activations.serialize,
+    "initializer": initializers.serialize,
+    "regularizer": regularizers.serialize,
+    "constraint": constraints.serialize,
+}
+
+_BASE_ARGUMENTS = {
+    "input_shape",
+    "batch_input_shape",
+    "batch_size",
+    "dtype",
+    "name",
+    "trainable",
+    "weights",
+    "input_dtype",
+}
+
+
+class InputSpec:
+    """What a layer accepts as one input: dtype, exact shape, rank or bounds, sizes of some axes."""
+
+    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None):
+        self.dtype = dtype
+        self.shape = shape
+        self.ndim = ndim if shape is None else len(shape)
+        self.max_ndim, self.min_ndim = max_ndim, min_ndim
+        self.axes = axes or {}
+
+    def __repr__(self):
+        fields = ((k, v) for k, v in vars(self).items() if v)
+        return f"InputSpec({', '.join(f'{k}={v}' for k, v in fields)})"
+
+
+def automatic_name(cls_name):
+    """A name such as ``conv2d_1`` for a class such as Conv2D."""
+    snake = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", cls_name)
+    snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", snake).lower()
+    prefix = f"private{snake}" if snake.startswith("_") else snake
+    return f"{prefix}_{config.get_uid(prefix)}"
+
+
+class Layer(torch.nn.Module):
+    """A computation with weights, as in Keras: `build` makes the weights, `call` computes.
+
+    Subclasses implement `__init__`, `build(input_shape)`, `call(inputs)` (with `mask` and
+    `training` arguments if they use them), `compute_output_shape(input_shape)` and `get_config`.
+    Called on symbolic tensors, a layer records what `call` does; code in `call` that asks for
+    values (``if K.sum(x) > 0``) runs as one opaque operation on the values of each batch. Called
+    on torch tensors, it computes at once.
+    """
+
+    # Whether call 0 of such a layer is its own definition, as of a model made of tensors.
+    _defines_itself = False
+
+    def __new__(cls, *args, **kwargs):
+        self = super().__new__(cls)
+        torch.nn.Module.__init__(self)  # here: scripts set attributes before super().__init__()
+        vars(self).update(
+            name=None,
+            built=False,
+            stateful=False,
+            supports_masking=False,
+            input_spec=None,
+            activity_regularizer=None,
+            _trainable=True,
+            _trainable_weights=[],
+            _non_trainable_weights=[],
+            _losses=[],
+            _updates=[],
+            _inbound_nodes=[],
+            _outbound_nodes=[],
+            _initial_weights=None,
+        )
+        return self
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("kforge.layers"):
+            cls._built_in = True
+            if not cls.__name__.startswith("_"):
+                layers.register(cls)
+
+    def __init__(self, **kwargs):
+        unknown = set(kwargs) - _BASE_ARGUMENTS
+        if unknown:
+            raise TypeError("Keyword argument not understood:", min(unknown))
+        name = kwargs.get("name")
+        self.name = name or self.name or automatic_name(type(self).__name__)
+        self._trainable = kwargs.get("trainable", True)
+        self.dtype = kwargs.get("dtype") or kwargs.get("input_dtype") or config.floatx()
+        if "batch_input_shape" in kwargs:
+            self.batch_input_shape = _as_shape(kwargs["batch_input_shape"])
+        elif "input_shape" in kwargs:
+            self.batch_input_shape = (kwargs.get("batch_size"), *_as_shape(kwargs["input_shape"]))
+        self._initial_weights = kwargs.get("weights")
+
+    # ---- what subclasses override ----
+
+    def build(self, input_shape):
+        """Makes the weights for inputs of this shape (a list of shapes for several inputs)."""
+        self.built = True
+
+    def call(self, inputs, **kwargs):
+        """The computation, in backend functions or torch's."""
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the output for that of the input; the same unless overridden."""
+        return input_shape
+
+    compute_output_shape.inferred = True  # not to be trusted: shapes come from running `call`
+
+    def compute_mask(self, inputs, mask=None):
+        """The mask of the output. Raises `TypeError` if masks are not supported."""
+        if self.supports_masking:
+            return mask
+        if any(m is not None for m in to_list(mask)):
+            raise TypeError(
+                f"Layer {self.name} does not support masking, but was passed an input_mask: {mask}"
+            )
+        return None
+
+    def get_config(self):
+        """The arguments that make such a layer, from the constructors of kforge's own classes."""
+        found = {"name": self.name, "trainable": self._trainable}
+        if hasattr(self, "batch_input_shape"):
+            found["batch_input_shape"] = self.batch_input_shape
+        found["dtype"] = self.dtype
+        for cls in reversed(type(self).__mro__):
+            if "__init__" in vars(cls) and "_built_in" in vars(cls):
+                for name in _own_arguments(cls):
+                    serialize = _SERIALIZERS.get(name.rsplit("_", 1)[-1])
+                    value = getattr(self, name)
+                    found[name] = serialize(value) if serialize else value
+        return found
+
+    @classmethod
+    def from_config(cls, config):
+        """A layer of a config made by `get_config`."""
+        return cls(**config)
+
+    # ---- weights ----
+
+    def add_weight(
+        self,
+        name=None,
+        shape=None,
+        dtype=None,
+        initializer=None,
+        regularizer=None,
+        trainable=True,
+        constraint=None,
+        layout=None,
+    ):
+        """Makes a weight: a `Variable` of this shape, in Keras's layout.
+
+        `layout` says how torch's kernels want it stored (see `kforge.variable.Permuted`).
+        """
+        if not (name is None or isinstance(name, str)):  # Keras 1: (shape, initializer, name=)
+            name, shape, initializer = (shape if isinstance(shape, str) else None), name, (
+                dtype if shape is None or isinstance(shape, str) else shape
+            )
+            dtype = None
+        dtype = dtype or self.dtype
+        initializer = initializers.get("glorot_uniform" if initializer is None else initializer)
+        shape = tuple(int(d) for d in shape or ())
+        value = initializer(shape, dtype=dtype)
+        if isinstance(value, Symbolic):
+            value = lowering.evaluate(value)
+        variable = Variable(
+            symbolic.as_tensor(value, symbolic.torch_dtype(dtype)),
+            config.scoped(name or "param"),
+            trainable=trainable,
+            layout=layout,
+            constraint=constraints.get(constraint),
+        )
+        self._register(name or f"weight_{len(self.weights)}", variable)
+        if regularizer is not None:
+            self.add_loss(regularizers.get(regularizer)(variable))
+        (self._trainable_weights if trainable else self._non_trainable_weights).append(variable)
+        return variable
+
+    def _register(self, name, variable):
+        """Makes the tensor of a variable known to torch, under the weight's own name."""
+        tensor, name = variable.native, name.replace(".", "_").replace("/", "_")
+        if any(t is tensor for t in (*self._parameters.values(), *self._buffers.values())):
+            return
+        while name in self._parameters or name in self._buffers:
+            name += "_"
+        if isinstance(tensor, torch.nn.Parameter):
+            self._parameters[name] = tensor
+        else:
+            self._buffers[name] = tensor
+
+    def __setattr__(self, name, value):
+        descriptor = getattr(type(self), name, None)
+        if isinstance(descriptor, property):
+            return object.__setattr__(self, name, value)
+        if isinstance(value, Variable):
+            self._register(name, value)
+            return object.__setattr__(self, name, value)
+        if isinstance(value, (torch.nn.Module, torch.nn.Parameter)):
+            vars(self).pop(name, None)  # an attribute that was something else
+            return super().__setattr__(name, value)
+        if name in self._modules:
+            del self._modules[name]
+        return object.__setattr__(self, name, value)
+
+    def _sublayers(self):
+        """Layers held as attributes, or in lists and dictionaries that are attributes."""
+        found = [m for m in self._modules.values() if isinstance(m, Layer)]
+        for value in vars(self).values():
+            if isinstance(value, (list, tuple)) and value:
+                found += [v for v in value if isinstance(v, Layer)]
+        return list(dict.fromkeys(found))
+
+    @property
+    def trainable(self):
+        """Whether optimizers change the weights. Read by `compile`."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._trainable = value
+
+    @property
+    def trainable_weights(self):
+        """Weights that optimizers change; none if not `trainable`."""
+        if not self.trainable:
+            return []
+        nested = [w for layer in self._sublayers() for w in layer.trainable_weights]
+        return _unique(self._trainable_weights + nested)
+
+    @trainable_weights.setter
+    def trainable_weights(self, weights):
+        self._trainable_weights = list(weights)
+
+    @property
+    def non_trainable_weights(self):
+        """Weights that optimizers leave alone; all of them if not `trainable`."""
+        sublayers = self._sublayers()
+        own = list(self._non_trainable_weights)
+        if not self.trainable:
+            own = self._trainable_weights + own
+            return _unique(own + [w for layer in sublayers for w in layer.weights])
+        return _unique(own + [w for layer in sublayers for w in layer.non_trainable_weights])
+
+    @non_trainable_weights.setter
+    def non_trainable_weights(self, weights):
+        self._non_trainable_weights = list(weights)
+
+    @property
+    def weights(self):
+        """All weights: trainable ones first."""
+        return self.trainable_weights + self.non_trainable_weights
+
+    def get_weights(self):
+        """The values of `weights`, as NumPy arrays in Keras's layout."""
+        return [to_numpy(w.view) for w in self.weights]
+
+    def set_weights(self, weights):
+        """Sets the values of `weights`; nothing changes if one does not fit (`ValueError`)."""
+        params = self.weights
+        if len(params) != len(weights):
+            raise ValueError(
+                f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of '
+                f"length {len(weights)}, but the layer was expecting {len(params)} weights."
+            )
+        for p, w in zip(params, weights):
+            if tuple(p.shape) != np.shape(w):
+                raise ValueError(
+                    f"Layer weight shape {tuple(p.shape)} not compatible with provided weight "
+                    f"shape {np.shape(w)} (layer {self.name!r}, weight {p.name!r})."
+                )
+        for p, w in zip(params, weights):
+            p.assign(w)
+
+    def count_params(self):
+        """Number of scalars in the weights. Raises `RuntimeError` before they are made."""
+        if not self.built:
+            raise RuntimeError(
+                f"You tried to call `count_params` on {self.name}, but the layer isn't built. "
+                f"You can build it manually via: `{self.name}.build(batch_input_shape)`."
+            )
+        return count_params(self.weights)
+
+    # ---- losses and updates ----
+
+    @property
+    def losses(self):
+        """Scalar losses that the layer adds: of its weights, its outputs, and by `add_loss`."""
+        nested = [loss for layer in self._sublayers() for loss in layer.losses]
+        return [loss for loss, _ in self._losses] + nested
+
+    @property
+    def updates(self):
+        """Changes of variables that a training step carries out; none if not `trainable`."""
+        return [update for update, _ in self._all_updates()]
+
+    def _all_losses(self):
+        """Losses with the inputs that each depends on (None: on none)."""
+        return self._losses + [pair for layer in self._sublayers() for pair in layer._all_losses()]
+
+    def _all_updates(self):
+        """Updates with the inputs that each depends on (None: on none)."""
+        if not self.trainable and not self.stateful:
+            return []
+        nested = [pair for layer in self._sublayers() for pair in layer._all_updates()]
+        return self._updates + nested
+
+    def add_loss(self, losses, inputs=None):
+        """Adds scalar tensors to the loss of any model that has this layer.
+
+        `inputs`: the tensors that they depend on, None for losses of the weights alone.
+        """
+        if symbolic.is_executing():
+            raise RuntimeError(
+                f"Layer {self.name}: `add_loss` was called from code that runs on values. "
+                "Compute the loss from symbolic tensors only."
+            )
+        losses = [x for x in to_list(losses) if x is not None]
+        self._losses += [(x, None if inputs is None else to_list(inputs)) for x in losses]
+
+    def add_update(self, updates, inputs=None):
+        """Adds changes of variables: results of `K.update...`, or pairs (variable, new value)."""
+        if symbolic.is_executing():
+            return  # `K.update` has already happened
+        if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Variable):
+            updates = [updates]
+        for change in to_list(updates):
+            if change is None:
+                continue
+            if isinstance(change, tuple):
+                change = lowering.update("assign", *change)
+            self._updates.append((change, None if inputs is None else to_list(inputs)))
+
+    def get_losses_for(self, inputs):
+        """Losses that depend on `inputs`; those that depend on none for None."""
+        return _for_inputs(self._all_losses(), inputs)
+
+    def get_updates_for(self, inputs):
+        """Updates that depend on `inputs`; those that depend on none for None."""
+        return _for_inputs(self._all_updates(), inputs)
+
+    # ---- calling ----
+
+    def __call__(self, inputs, **kwargs):
+        if symbolic.is_executing():
+            return self._compute(inputs, kwargs)
+        flat = symbolic.leaves(inputs)
+        if flat and all(isinstance(x, torch.Tensor) for x in flat):
+            with symbolic.executing(int(bool(kwargs.get("training", False)))):
+                return self._compute(inputs, kwargs)
+        for x in flat:
+            if not isinstance(x, Symbolic):
+                raise ValueError(
+                    f"Layer {self.name} was called with an input that isn't a symbolic tensor. "
+                    f"Received type: {type(x)}. Full input: {to_list(inputs)}. All inputs to the "
+                    "layer should be tensors; wrap an array with `K.constant`, or feed it to a "
+                    "model's `predict`."
+                )
+        with config.name_scope(self.name):
+            return self._record(inputs, kwargs)
+
+    def _record(self, inputs, kwargs):
+        """Calls the layer on symbolic tensors and notes the call."""
+        self._ensure_built(inputs)
+        masks = [getattr(x, "_keras_mask", None) for x in to_list(inputs)]
+        call_kwargs = dict(kwargs)
+        if any(m is not None for m in masks) and "mask" not in kwargs and has_arg(self.call, "mask"):
+            call_kwargs["mask"] = unpack(masks)
+        outputs = self._call_symbolic(inputs, call_kwargs)
+        mask = call_kwargs.get("mask", unpack(masks))
+        output_mask = self.compute_mask(inputs, mask)
+        outputs = self._finish(inputs, outputs, output_mask)
+        flat_inputs, flat_outputs = to_list(inputs), to_list(outputs)
+        if all(getattr(x, "_keras_history", None) for x in flat_inputs):
+            arguments = {k: v for k, v in kwargs.items() if k != "mask"}
+            output_masks = [t._keras_mask for t in flat_outputs]
+            Node(self, flat_inputs, flat_outputs, masks, output_masks, arguments)
+        if self.activity_regularizer is not None:
+            self.add_loss([self.activity_regularizer(x) for x in flat_outputs], flat_inputs)
+        return outputs
+
+    def _ensure_built(self, inputs):
+        if not self.built:
+            self.assert_input_compatibility(inputs)
+            self.build(unpack([tuple(x.shape) for x in to_list(inputs)]))
+            self.built = True
+            if self._initial_weights is not None:
+                self.set_weights(self._initial_weights)
+                self._initial_weights = None
+        self.assert_input_compatibility(inputs)
+
+    def _call_symbolic(self, inputs, kwargs):
+        try:
+            return self.call(inputs, **kwargs)
+        except NeedsValue as needed:
+            return self._opaque(inputs, kwargs, needed)
+
+    def _opaque(self, inputs, kwargs, needed):
+        """`call` as one operation on values, with the shapes that it gives for two batch sizes."""
+
+        def run(inputs, kwargs):
+            return self.call(inputs, **kwargs)
+
+        def trial(x, size):
+            if not isinstance(x, KerasTensor):
+                return x.view if isinstance(x, Symbolic) else x
+            return torch.zeros([size if d is None else d for d in x.shape], dtype=x.dtype)
+
+        found = []
+        for size in (2, 3):
+            with symbolic.executing(), torch.no_grad():
+                tree = symbolic._map(lambda x, size=size: trial(x, size), [inputs, kwargs])
+                try:
+                    found.append(self.call(tree[0], **tree[1]))
+                except Exception as error:
+                    raise needed from error
+        several = isinstance(found[0], (list, tuple))
+        pairs = list(zip(*(to_list(f) for f in found)))
+        shapes = [tuple(m if m == n else None for m, n in zip(a.shape, b.shape)) for a, b in pairs]
+        dtypes = [a.dtype for a, _ in pairs]
+        run.__name__ = self.name
+        if several:
+            return symbolic.declared(run, (inputs, kwargs), {}, shapes, dtypes)
+        return symbolic.declared(run, (inputs, kwargs), {}, shapes[0], dtypes[0])
+
+    def _finish(self, inputs, outputs, output_mask):
+        """Outputs as tensors of their own, with declared shapes and masks."""
+        several = isinstance(outputs, (list, tuple))
+        flat = [self._as_output(x) for x in to_list(outputs)]
+        if not getattr(type(self).compute_output_shape, "inferred", False):
+            shapes = self.compute_output_shape(unpack([tuple(x.shape) for x in to_list(inputs)]))
+            for x, shape in zip(flat, shapes if isinstance(shapes, list) else [shapes]):
+                if len(shape) == len(x.shape):
+                    x._keras_shape = tuple(None if d is None else int(d) for d in shape)
+        masks = output_mask if isinstance(output_mask, list) else [output_mask] * len(flat)
+        for x, mask in zip(flat, masks):
+            x._keras_mask = mask
+        return flat if several else flat[0]
+
+    def _as_output(self, x):
+        if isinstance(x, KerasTensor):
+            return x.alias(f"{self.name}/{x.op.name}")
+        if isinstance(x, (Variable, torch.Tensor)):
+            tensor = symbolic.record(torch.clone, x) if isinstance(x, Variable) else symbolic.constant(x)
+            tensor._name = f"{self.name}/Const"
+            return tensor
+        raise ValueError(
+            f"Layer {self.name}: `call` must give a tensor or a list of tensors; it gave {x!r}."
+        )
+
+    def _compute(self, inputs, kwargs):
+        """The layer on values."""
+        if not self.built:
+            with symbolic.recording(), config.name_scope(self.name):
+                self._ensure_built(inputs)
+        return self.call(inputs, **kwargs)
+
+    def assert_input_compatibility(self, inputs):
+        """Checks inputs against `input_spec`; `ValueError` tells what was expected."""
+        inputs = to_list(inputs)
+        if not self.input_spec:
+            return
+        specs = to_list(self.input_spec)
+        if len(specs) != len(inputs):
+            raise ValueError(
+                f"Layer {self.name} expects {len(specs)} inputs, but it received {len(inputs)} "
+                f"input tensors. Input received: {inputs}"
+            )
+        for i, (x, spec) in enumerate(zip(inputs, specs)):
+            problem = spec and _mismatch(spec, tuple(x.shape))
+            if problem:
+                raise ValueError(f"Input {i} is incompatible with layer {self.name}: {problem}")
+
+    # ---- the calls so far ----
+
+    def _node(self, index, what):
+        if not self._inbound_nodes:
+            raise RuntimeError(
+                f"The layer {self.name} has never been called and thus has no defined {what}."
+            )
+        if not -len(self._inbound_nodes) <= index < len(self._inbound_nodes):
+            raise ValueError(
+                f"Asked to get {what} at node {index}, but layer {self.name} has only "
+                f"{len(self._inbound_nodes)} inbound nodes."
+            )
+        return self._inbound_nodes[index]
+
+    def _only_node(self, what):
+        if len(self._inbound_nodes) > 1:
+            raise AttributeError(
+                f'Layer {self.name} has multiple inbound nodes, hence the notion of "layer {what}" '
+                f'is ill-defined. Use `get_{what.replace(" ", "_")}_at(node_index)` instead.'
+            )
+        if not self._inbound_nodes:
+            raise AttributeError(f"Layer {self.name} has no inbound nodes.")
+        return self._inbound_nodes[0]
+
+    def get_input_at(self, node_index):
+        """The input tensors of call `node_index`."""
+        return unpack(self._node(node_index, "input").input_tensors)
+
+    def get_output_at(self, node_index):
+        """The output tensors of call `node_index`."""
+        return unpack(self._node(node_index, "output").output_tensors)
+
+    def get_input_shape_at(self, node_index):
+        """The input shapes of call `node_index`."""
+        return unpack(self._node(node_index, "input shape").input_shapes)
+
+    def get_output_shape_at(self, node_index):
+        """The output shapes of call `node_index`."""
+        return unpack(self._node(node_index, "output shape").output_shapes)
+
+    def get_input_mask_at(self, node_index):
+        """The input masks of call `node_index`."""
+        return unpack(self._node(node_index, "input mask").input_masks)
+
+    def get_output_mask_at(self, node_index):
+        """The output masks of call `node_index`."""
+        return unpack(self._node(node_index, "output mask").output_masks)
+
+    @property
+    def input(self):
+        """The input of the only call."""
+        return unpack(self._only_node("input").input_tensors)
+
+    @property
+    def output(self):
+        """The output of the only call."""
+        return unpack(self._only_node("output").output_tensors)
+
+    @property
+    def input_mask(self):
+        """The input mask of the only call."""
+        return unpack(self._only_node("input mask").input_masks)
+
+    @property
+    def output_mask(self):
+        """The output mask of the only call."""
+        return unpack(self._only_node("output mask").output_masks)
+
+    @property
+    def input_shape(self):
+        """The input shape, if all calls agree on it."""
+        return self._agreed("input_shapes", "input")
+
+    @property
+    def output_shape(self):
+        """The output shape, if all calls agree on it."""
+        return self._agreed("output_shapes", "output")
+
+    def _agreed(self, field, what):
+        if not self._inbound_nodes:
+            raise AttributeError(
+                f"The layer {self.name} has never been called and thus has no defined {what} shape."
+            )
+        found = {str(getattr(node, field)): getattr(node, field) for node in self._inbound_nodes}
+        if len(found) == 1:
+            return unpack(next(iter(found.values())))
+        raise AttributeError(
+            f'The layer "{self.name}" has multiple inbound nodes with different {what} shapes. '
+            f'Hence the notion of "{what} shape" is ill-defined for the layer. '
+            f"Use `get_{what}_shape_at(node_index)` instead."
+        )
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError as error:
+            # A property that failed inside lands here: show its own error.
+            descriptor = getattr(type(self), name, None)
+            if isinstance(descriptor, property):
+                return descriptor.fget(self)
+            raise error
+
+    __hash__ = object.__hash__
+
+
+def _mismatch(spec, shape):
+    """What of `shape` the spec forbids, or None."""
+    ndim = len(shape)
+    if spec.ndim is not None and ndim != spec.ndim:
+        return f"expected ndim={spec.ndim}, found ndim={ndim} (shape {shape})"
+    if spec.max_ndim is not None and ndim > spec.max_ndim:
+        return f"expected max_ndim={spec.max_ndim}, found ndim={ndim} (shape {shape})"
+    if spec.min_ndim is not None and ndim < spec.min_ndim:
+        return f"expected min_ndim={spec.min_ndim}, found ndim={ndim} (shape {shape})"
+    for axis, size in spec.axes.items():
+        if size is not None and shape[axis] not in {size, None}:
+            return f"expected axis {axis} to have size {size} but got array with shape {shape}"
+    if spec.shape is not None:
+        if any(w is not None and s is not None and w != s for w, s in zip(spec.shape, shape)):
+            return f"expected shape={spec.shape}, found shape={shape}"
+    return None
+
+
+def count_params(weights):
+    """Number of scalars in a list of weights, each counted once."""
+    return int(sum(np.prod(w.shape, dtype="int64") for w in _unique(weights)))
+
+
+def _unique(items):
+    return list({id(x): x for x in items}.values())
+
+
+def _for_inputs(pairs, inputs):
+    if inputs is None:
+        return [x for x, on in pairs if on is None]
+    keys = {t.key for t in to_list(inputs) if isinstance(t, KerasTensor)}
+    return [x for x, on in pairs if on is not None and keys & {t.key for t in on}]
+
+
+def _own_arguments(cls):
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return [p.name for p in parameters if p.kind in kinds and p.name != "self"]
+
+
+def _as_shape(shape):
+    return tuple(shape) if isinstance(shape, (list, tuple)) else (shape,)

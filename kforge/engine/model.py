@@ -1,0 +1,364 @@
+"""`Model`: a graph of layers, or a subclass with a `call`, that trains and predicts."""
+
+import json
+
+import torch
+
+from .. import config as settings
+from .. import lowering, symbolic
+from ..registry import plain
+from ..symbolic import KerasTensor
+from ..variable import to_numpy
+from .inputs import Input
+from .layer import Layer, _unique, automatic_name, layers
+from .network import graph_config, graph_from_config, run_graph, trace_graph
+from .node import Node, to_list, unpack
+from .summary import print_summary
+from .trainable import Trainable
+
+__all__ = ["Model"]
+
+KERAS_VERSION = "2.3.1"
+
+
+class Model(Trainable, Layer):
+    """A model from symbolic `inputs` to `outputs`; or subclass it, with layers and a `call`.
+
+    >>> x = Input((784,))
+    >>> model = Model(x, Dense(10, activation="softmax")(x))
+    """
+
+    _defines_itself = True
+
+    def __init__(self, *args, **kwargs):
+        inputs, outputs, name, trainable = _model_arguments(*args, **kwargs)
+        super().__init__(name=name or self.name or automatic_name(type(self).__name__))
+        if trainable is not None:
+            self._trainable = trainable
+        vars(self).setdefault("_graph", None)
+        if outputs is not None:
+            self._set_graph(inputs, outputs)
+
+    def _set_graph(self, inputs, outputs):
+        """Makes the model the graph between these tensors."""
+        self._graph = trace_graph(to_list(inputs), to_list(outputs), self.name)
+        self._inbound_nodes.clear()
+        masks = [t._keras_mask for t in self._graph.outputs]
+        ends = self._graph.inputs, self._graph.outputs
+        Node(self, *ends, [None] * len(ends[0]), masks, definition=True)
+        self._single_output = not isinstance(outputs, (list, tuple)) or len(outputs) == 1
+        for layer in self._graph.layers:  # known to torch under their names
+            self._modules[layer.name.replace(".", "_")] = layer
+        self.built = True
+        self._functions = {}
+
+    # ---- structure ----
+
+    @property
+    def layers(self):
+        """The layers, in order of depth; of a subclass, those held as attributes."""
+        if vars(self).get("_graph") is None:
+            return self._sublayers()
+        return self._graph.layers
+
+    @property
+    def inputs(self):
+        """Symbolic inputs, None before the model is built."""
+        return self._graph.inputs if self._graph else vars(self).get("_inputs")
+
+    @property
+    def outputs(self):
+        """Symbolic outputs, None before the model is built."""
+        return self._graph.outputs if self._graph else vars(self).get("_outputs")
+
+    @property
+    def input_names(self):
+        """Names of the input layers."""
+        return [t._keras_history[0].name for t in self.inputs or []]
+
+    @property
+    def output_names(self):
+        """Names of the layers that give the outputs."""
+        if self._graph is None:
+            return [f"output_{i + 1}" for i in range(len(self.outputs or []))]
+        return [t._keras_history[0].name for t in self.outputs]
+
+    @property
+    def input(self):
+        """The input tensor or tensors."""
+        return unpack(self.inputs)
+
+    @property
+    def output(self):
+        """The output tensor or tensors."""
+        return unpack(self.outputs)
+
+    @property
+    def input_shape(self):
+        """Shapes of the inputs."""
+        return unpack([tuple(t.shape) for t in self.inputs])
+
+    @property
+    def output_shape(self):
+        """Shapes of the outputs."""
+        return unpack([tuple(t.shape) for t in self.outputs])
+
+    @property
+    def stateful(self):
+        """Whether any layer keeps state between batches."""
+        return any(layer.stateful for layer in self.layers)
+
+    @stateful.setter
+    def stateful(self, value):
+        if value:
+            raise AttributeError("A model is stateful if one of its layers is.")
+
+    @property
+    def state_updates(self):
+        """Updates of stateful layers, carried out by predictions too."""
+        return [u for layer in self.layers if layer.stateful for u, _ in layer._all_updates()]
+
+    def reset_states(self):
+        """Resets the states of all stateful layers."""
+        for layer in self.layers:
+            if layer.stateful and hasattr(layer, "reset_states"):
+                layer.reset_states()
+
+    def get_layer(self, name=None, index=None):
+        """The layer of this name, or at this position. Raises `ValueError` where there is none."""
+        if index is not None:
+            if len(self.layers) <= index:
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has "
+                    f"{len(self.layers)} layers."
+                )
+            return self.layers[index]
+        if not name:
+            raise ValueError("Provide either a layer name or layer index.")
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"No such layer: {name}. Layers: {[layer.name for layer in self.layers]}")
+
+    def summary(self, line_length=None, positions=None, print_fn=None):
+        """Prints a table of the layers (see `kforge.utils.print_summary`)."""
+        if not self.built:
+            raise ValueError(
+                "This model has not yet been built. Build the model first by calling build() or "
+                "calling fit() with some data. Or specify input_shape or batch_input_shape in the "
+                "first layer for automatic build. "
+            )
+        print_summary(self, line_length, positions, print_fn)
+
+    # ---- weights, losses ----
+
+    @property
+    def trainable_weights(self):
+        """Weights that optimizers change, layer by layer; none if the model is frozen."""
+        if not self.trainable:
+            return []
+        found = [w for layer in self.layers for w in layer.trainable_weights]
+        return _unique(found + self._trainable_weights)
+
+    @property
+    def non_trainable_weights(self):
+        """The other weights."""
+        found = [w for layer in self.layers for w in layer.non_trainable_weights]
+        if not self.trainable:
+            found = [w for layer in self.layers for w in layer.trainable_weights] + found
+        return _unique(found + self._non_trainable_weights)
+
+    def _ordered_weights(self):
+        """Weights layer by layer, as `get_weights` and files have them."""
+        found = [w for layer in self.layers for w in layer.weights]
+        return found + self._trainable_weights + self._non_trainable_weights
+
+    def get_weights(self):
+        """The values of all weights, layer by layer."""
+        return [to_numpy(w.view) for w in self._ordered_weights()]
+
+    def set_weights(self, weights):
+        """Sets all weights; nothing changes if one does not fit (`ValueError`)."""
+        holder = _Weights(self.name, self._ordered_weights())
+        Layer.set_weights(holder, weights)
+
+    @property
+    def losses(self):
+        """Losses that layers and `add_loss` add, of those that the model's inputs determine."""
+        return [loss for loss, on in self._all_losses() if on is None or self._reaches(loss)]
+
+    @property
+    def updates(self):
+        """Updates that a training step carries out."""
+        return [u for u, on in self._all_updates() if on is None or self._reaches(u)]
+
+    def _all_losses(self):
+        found = self._losses + [pair for layer in self.layers for pair in layer._all_losses()]
+        return list({id(pair[0]): pair for pair in found}.values())
+
+    def _all_updates(self):
+        if not self.trainable and not self.stateful:
+            return []
+        found = self._updates + [pair for layer in self.layers for pair in layer._all_updates()]
+        return list({id(pair[0]): pair for pair in found}.values())
+
+    def _reaches(self, tensor):
+        """Whether the model's inputs are all that `tensor` needs to be fed with."""
+        fed = {t.key for t in self.inputs}
+        order = lowering._topological([tensor], fed, 1, both=True)
+        return all(op.func is not symbolic.placeholder for op in order)
+
+    # ---- calling ----
+
+    def call(self, inputs, mask=None):
+        """Records the layers on `inputs`; subclasses override it."""
+        if self._graph is None:
+            raise NotImplementedError("When subclassing the `Model` class, implement `call`.")
+        inputs = to_list(inputs)
+        if [x.key if isinstance(x, KerasTensor) else None for x in inputs] == [
+            t.key for t in self.inputs
+        ]:
+            return unpack(self.outputs) if self._single_output else list(self.outputs)
+        outputs, _ = run_graph(self._graph, inputs, to_list(mask) if mask is not None else None)
+        return unpack(outputs) if self._single_output else outputs
+
+    def compute_mask(self, inputs, mask=None):
+        """Masks of the outputs for inputs with these masks."""
+        if self._graph is None:
+            return None
+        inputs = to_list(inputs)
+        masks = to_list(mask) if mask is not None else [None] * len(inputs)
+        if all(m is None for m in masks) and [x.key for x in inputs] == [t.key for t in self.inputs]:
+            return unpack([t._keras_mask for t in self.outputs])
+        return unpack(run_graph(self._graph, inputs, masks)[1])
+
+    def compute_output_shape(self, input_shape):
+        """Shapes of the outputs for inputs of these shapes."""
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        if self._graph is None:
+            raise NotImplementedError(f"Model {self.name}: define `compute_output_shape`.")
+        inputs = [
+            symbolic.placeholder(shape, t.dtype, t._name) for shape, t in zip(shapes, self.inputs)
+        ]
+        with symbolic.recording():
+            outputs, _ = run_graph(self._graph, inputs)
+        return unpack([tuple(t.shape) for t in outputs])
+
+    compute_output_shape.inferred = True
+
+    def __call__(self, inputs, **kwargs):
+        """On symbolic tensors, another use of the model's layers; on arrays or torch tensors, the
+        outputs as torch tensors (`training=True` for the training phase)."""
+        flat = symbolic.leaves(inputs)
+        if any(symbolic.is_symbolic(x) for x in flat) or symbolic.is_executing():
+            return super().__call__(inputs, **kwargs)
+        values = self._on_device([symbolic.as_tensor(x) for x in to_list(inputs)])
+        if self._graph is None:
+            with symbolic.recording():
+                self._ensure_inputs(values)
+        outputs = list(self._lowered(int(bool(kwargs.get("training", False))))(values))
+        return unpack(outputs)
+
+    def _lowered(self, phase):
+        """A function from a list of input tensors to the outputs, in a learning phase."""
+        if phase not in self._functions:
+            lowered = lowering.lower(self.outputs, self.inputs, self.state_updates, phase)
+
+            def run(values):
+                with symbolic.executing(phase):
+                    found = lowered.forward(*values, *lowered.captured)
+                lowered.carry_out(found)
+                return found[: lowered.outputs]
+
+            self._functions[phase] = run
+        return self._functions[phase]
+
+    def _on_device(self, tensors):
+        """Tensors in the dtypes of the inputs, where the weights are."""
+        device = next((w.device for w in self._ordered_weights()), None)
+        dtypes = [t.dtype for t in self.inputs] if self.inputs else [None] * len(tensors)
+        return [x.to(device=device, dtype=dtype) for x, dtype in zip(tensors, dtypes)]
+
+    def _ensure_inputs(self, arrays):
+        """Builds a subclassed model for inputs such as `arrays`."""
+        if self._graph is not None or vars(self).get("_inputs"):
+            return
+        self._inputs = [
+            Input(batch_shape=(None, *x.shape[1:]), dtype=_input_dtype(x), name=f"input_{i + 1}")
+            for i, x in enumerate(arrays)
+        ]
+        outputs = self._call_symbolic(unpack(self._inputs), {})
+        self._outputs = to_list(outputs)
+        self._single_output = not isinstance(outputs, (list, tuple))
+        self._functions = {}
+        self.built = True
+
+    def build(self, input_shape):
+        """Builds a subclassed model for inputs of this shape (the batch axis included)."""
+        if self._graph is None:
+            shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+            self._ensure_inputs([torch.empty([d or 1 for d in s], device="meta") for s in shapes])
+        self.built = True
+
+    # ---- configs ----
+
+    def get_config(self):
+        """The graph as a config. Raises `NotImplementedError` for subclassed models."""
+        if self._graph is None:
+            raise NotImplementedError(
+                f"Model {self.name} is a subclass with its own `call`: it has no config. Save its "
+                "weights, or define `get_config`."
+            )
+        return graph_config(self._graph, self.name)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """A new model of a config made by `get_config`."""
+        inputs, outputs, name = graph_from_config(config, custom_objects)
+        return cls(inputs=inputs, outputs=outputs, name=name)
+
+    def _described(self):
+        return {
+            "class_name": type(self).__name__,
+            "config": self.get_config(),
+            "keras_version": KERAS_VERSION,
+            "backend": "tensorflow",
+        }
+
+    def to_json(self, **kwargs):
+        """The architecture as JSON; keyword arguments go to `json.dumps`."""
+        return json.dumps(plain(self._described()), **kwargs)
+
+
+layers.register(Model, "Functional", "Network", "Container")
+
+
+class _Weights:
+    """What `Layer.set_weights` needs of a layer."""
+
+    def __init__(self, name, weights):
+        self.name, self.weights = name, weights
+
+
+def _model_arguments(*args, **kwargs):
+    """(inputs, outputs, name, trainable) of the constructor's arguments."""
+    names = ("inputs", "outputs", "name", "trainable")
+    found = dict(zip(names, args))
+    for old, new in (("input", "inputs"), ("output", "outputs")):
+        if old in kwargs:
+            kwargs[new] = kwargs.pop(old)
+    unknown = set(kwargs) - set(names)
+    if unknown:
+        raise TypeError(f"Model: unknown arguments {sorted(unknown)}; expected {names}.")
+    found.update(kwargs)
+    if len(args) == 1 and isinstance(args[0], str):
+        found = {"name": args[0]}
+    if ("inputs" in found) != ("outputs" in found):
+        raise TypeError("Model: give both `inputs` and `outputs`, or neither when subclassing.")
+    return tuple(found.get(n) for n in names)
+
+
+def _input_dtype(x):
+    if isinstance(x, torch.Tensor):
+        return str(x.dtype).removeprefix("torch.")
+    return settings.floatx() if x.dtype.kind == "f" else x.dtype.name

@@ -1,0 +1,296 @@
+"""Graphs of layers: their order, running them on new inputs, and their configs."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+
+from .. import config as settings
+from .. import symbolic
+from ..registry import has_arg, plain
+from ..symbolic import KerasTensor
+from .inputs import InputLayer
+from .layer import Layer, layers
+from .node import to_list, unpack
+
+__all__ = ["Graph", "graph_config", "graph_from_config", "run_graph", "trace_graph"]
+
+
+@dataclass
+class Graph:
+    """Layers in Keras's order, and the calls among them, each after those it depends on."""
+
+    inputs: list
+    outputs: list
+    layers: list
+    nodes: list
+
+
+def trace_graph(inputs, outputs, name):
+    """The graph between symbolic `inputs` and `outputs`.
+
+    Raises `ValueError` if an output does not come from layers, depends on an input that is not
+    among `inputs`, or if two layers share a name.
+    """
+    _check_ends(inputs, outputs, name)
+    order, first_seen = _depth_first(outputs)
+    depths, layer_depths = _depths(order)
+    for tensor in inputs:  # inputs that nothing depends on
+        layer, node_index, _ = tensor._keras_history
+        if layer not in layer_depths:
+            layer_depths[layer] = 0
+            first_seen[layer] = -1
+            depths[layer._inbound_nodes[node_index]] = 0
+    by_depth = defaultdict(list)
+    for layer, depth in layer_depths.items():
+        by_depth[depth].append(layer)
+    ordered = [
+        layer for d in sorted(by_depth, reverse=True) for layer in sorted(by_depth[d], key=first_seen.get)
+    ]
+    nodes = sorted(depths, key=lambda node: -depths[node])
+    _check_connected(inputs, nodes)
+    _check_names(ordered)
+    return Graph(inputs, outputs, ordered, nodes)
+
+
+def _check_ends(inputs, outputs, name):
+    for tensor in inputs:
+        layer = getattr(tensor, "_keras_history", None) and tensor._keras_history[0]
+        if not isinstance(layer, InputLayer):
+            raise ValueError(
+                f"Input tensors to a Model must come from `keras.layers.Input`. Model {name}: "
+                f"received {tensor!r}"
+                + (f", the output of layer {layer.name!r}." if layer else ", missing metadata.")
+            )
+    if len({t.key for t in inputs}) != len(inputs):
+        raise ValueError(
+            f"The list of inputs passed to the model is redundant. All inputs should only appear "
+            f"once. Found: {inputs}"
+        )
+    for tensor in outputs:
+        if not getattr(tensor, "_keras_history", None):
+            raise ValueError(
+                "Output tensors to a Model must be the output of a Keras `Layer` (thus holding "
+                f"past layer metadata). Found: {tensor!r}. Wrap the operation in a `Lambda` layer."
+            )
+
+
+def _depth_first(outputs):
+    """Calls in post-order, and the order in which layers were first met (before their inputs)."""
+    order, first_seen, done, active = [], {}, set(), set()
+    for output in outputs:
+        layer, index, _ = output._keras_history
+        stack = [(layer._inbound_nodes[index], False)]
+        while stack:
+            node, expanded = stack.pop()
+            if expanded:
+                active.discard(node)
+                done.add(node)
+                order.append(node)
+                continue
+            if node in done:
+                continue
+            if node in active:
+                raise ValueError(f"Layer {node.outbound_layer.name!r} is part of a cycle.")
+            active.add(node)
+            first_seen.setdefault(node.outbound_layer, len(first_seen))
+            stack.append((node, True))
+            stack += [(n, False) for n in reversed(node.inbound_nodes) if n not in done]
+    return order, first_seen
+
+
+def _depths(order):
+    """The greatest distance of each call, and of each layer, from the outputs."""
+    depths, layer_depths = {}, {}
+    for node in reversed(order):
+        layer = node.outbound_layer
+        depth = max(depths.get(node, 0), layer_depths.get(layer, 0))
+        depths[node] = layer_depths[layer] = depth
+        for before in node.inbound_nodes:
+            depths[before] = max(depth + 1, depths.get(before, 0))
+    return depths, layer_depths
+
+
+def _check_connected(inputs, nodes):
+    known, accessed = {t.key for t in inputs}, []
+    for node in nodes:
+        layer = node.outbound_layer
+        for tensor in node.input_tensors:
+            if tensor.key not in known:
+                raise ValueError(
+                    f"Graph disconnected: cannot obtain value for tensor {tensor!r} at layer "
+                    f'"{layer.name}". The following previous layers were accessed without issue: '
+                    f"{accessed}"
+                )
+        known.update(t.key for t in node.output_tensors)
+        accessed.append(layer.name)
+
+
+def _check_names(ordered):
+    names = [layer.name for layer in ordered]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(
+                f'The name "{name}" is used {names.count(name)} times in the model. All layer '
+                "names should be unique."
+            )
+
+
+def run_graph(graph, inputs, masks=None):
+    """Records the layers of a graph on other inputs: (outputs, output masks).
+
+    Layers are computed, not called: no call is noted, as if the graph were one layer.
+    """
+    masks = masks or [None] * len(inputs)
+    values = {t.key: (x, m) for t, x, m in zip(graph.inputs, inputs, masks)}
+    for node in graph.nodes:
+        keys = [t.key for t in node.output_tensors]
+        if all(k in values for k in keys) or isinstance(node.outbound_layer, InputLayer):
+            continue
+        layer = node.outbound_layer
+        pairs = [values[t.key] for t in node.input_tensors]
+        given = unpack([x for x, _ in pairs])
+        mask = unpack([m for _, m in pairs])
+        kwargs = dict(node.arguments)
+        if any(m is not None for _, m in pairs) and "mask" not in kwargs and has_arg(layer.call, "mask"):
+            kwargs["mask"] = mask
+        outputs, output_mask = _compute(layer, given, kwargs, mask)
+        output_masks = to_list(output_mask) if isinstance(output_mask, list) else [output_mask] * len(keys)
+        for key, x, m in zip(keys, outputs, output_masks):
+            values[key] = (x, m)
+    found = [values[t.key] for t in graph.outputs]
+    return [x for x, _ in found], [m for _, m in found]
+
+
+def _compute(layer, inputs, kwargs, mask):
+    """A layer's outputs and their mask, with its losses and name scope but without a call."""
+    with settings.name_scope(layer.name):
+        if symbolic.is_executing():
+            outputs = layer.call(inputs, **kwargs)
+        else:
+            outputs = layer._call_symbolic(inputs, kwargs)
+        output_mask = layer.compute_mask(inputs, mask)
+        if not symbolic.is_executing():
+            outputs = layer._finish(inputs, outputs, output_mask)
+            if layer.activity_regularizer is not None:
+                regularizer = layer.activity_regularizer
+                layer.add_loss([regularizer(x) for x in to_list(outputs)], to_list(inputs))
+    return to_list(outputs), output_mask
+
+
+# ---- configs ----------------------------------------------------------------------------------
+
+
+def graph_config(graph, name):
+    """The config of a graph, as Keras 2.3 writes it."""
+    position = _node_positions(graph)
+    described = []
+    for layer in graph.layers:
+        inbound = []
+        for node in layer._inbound_nodes:
+            if node in position and node.inbound_layers:
+                kwargs = _arguments_config(layer, node.arguments)
+                inbound.append([[*_origin(node, i, position), kwargs] for i in range(len(node.inbound_layers))])
+        described.append(
+            {
+                "name": layer.name,
+                "class_name": type(layer).__name__,
+                "config": layer.get_config(),
+                "inbound_nodes": inbound,
+            }
+        )
+    ends = [[_tensor_origin(t, position) for t in ts] for ts in (graph.inputs, graph.outputs)]
+    return {"name": name, "layers": described, "input_layers": ends[0], "output_layers": ends[1]}
+
+
+def _node_positions(graph):
+    """Each call's number among the calls of its layer that belong to the graph."""
+    wanted, position = set(graph.nodes), {}
+    for layer in graph.layers:
+        kept = [node for node in layer._inbound_nodes if node in wanted]
+        # A nested model's call 0 is its own definition, and not in the graph.
+        offset = 1 if isinstance(layer, Layer) and layer._defines_itself else 0
+        position.update({node: i + offset for i, node in enumerate(kept)})
+    return position
+
+
+def _origin(node, i, position):
+    layer = node.inbound_layers[i]
+    source = layer._inbound_nodes[node.node_indices[i]]
+    return [layer.name, position[source], node.tensor_indices[i]]
+
+
+def _tensor_origin(tensor, position):
+    layer, index, tensor_index = tensor._keras_history
+    return [layer.name, position[layer._inbound_nodes[index]], tensor_index]
+
+
+def _arguments_config(layer, arguments):
+    kept = {}
+    for key, value in plain(arguments).items():
+        try:
+            json.dumps(value)
+        except TypeError:
+            raise TypeError(
+                f"Layer {layer.name} was passed the argument {key}={value!r}, which cannot be "
+                "written into a config. Pass tensors as inputs instead."
+            ) from None
+        kept[key] = value
+    return kept
+
+
+def graph_from_config(config, custom_objects=None):
+    """(inputs, outputs, name) of a config made by `graph_config`, with new layers."""
+    created, waiting = {}, []
+    for described in config["layers"]:
+        layer = layers.deserialize(described, custom_objects)
+        created[described["name"]] = layer
+        first = 1 if layer._defines_itself else 0
+        for number, call in enumerate(described["inbound_nodes"]):
+            waiting.append((layer, first + number, call))
+    made = {}
+    while waiting:
+        later = []
+        for layer, number, call in waiting:
+            inputs = _call_inputs(call, created, made)
+            if inputs is None or (layer, number) in made:
+                later.append((layer, number, call))
+                continue
+            tensors, kwargs = inputs
+            outputs = layer(unpack(tensors), **kwargs)
+            made[layer, number] = to_list(outputs)
+        if len(later) == len(waiting):
+            names = sorted({layer.name for layer, _, _ in later})
+            raise ValueError(f"The inputs of these layers cannot be found in the config: {names}")
+        waiting = later
+    inputs = [_made(end, created, made) for end in _ends(config["input_layers"])]
+    outputs = [_made(end, created, made) for end in _ends(config["output_layers"])]
+    return inputs, outputs, config.get("name")
+
+
+def _ends(described):
+    """[[layer, node, tensor], ...]; newer dialects write a single one flat."""
+    return [described] if described and isinstance(described[0], str) else described
+
+
+def _made(end, created, made):
+    name, number, index = end[:3]
+    layer = created[name]
+    if (layer, number) in made:
+        return made[layer, number][index]
+    if isinstance(layer, InputLayer):
+        return layer._inbound_nodes[0].output_tensors[index]
+    return None
+
+
+def _call_inputs(call, created, made):
+    """The tensors and keyword arguments of a call, or None while some are missing."""
+    tensors, kwargs = [], {}
+    for origin in call:
+        if origin[0] not in created:
+            return None
+        tensor = _made(origin, created, made)
+        if not isinstance(tensor, KerasTensor):
+            return None
+        tensors.append(tensor)
+        kwargs = origin[3] if len(origin) > 3 else {}
+    return tensors, kwargs

@@ -1,0 +1,163 @@
+"""`Sequential`: a model that is a chain of layers."""
+
+from ..registry import plain
+from ..symbolic import KerasTensor
+from .inputs import Input, InputLayer
+from .layer import Layer, automatic_name, layers
+from .model import Model
+from .node import to_list
+
+__all__ = ["Sequential"]
+
+
+class Sequential(Model):
+    """A chain of layers: each one's output is the next one's input.
+
+    The first layer says the input's shape (`input_shape=`, `input_dim=`, `batch_input_shape=`);
+    without it the model is built when it first meets data, or by `build(input_shape)`.
+
+    >>> model = Sequential([Dense(32, activation="relu", input_shape=(784,)), Dense(10)])
+    """
+
+    def __init__(self, layers=None, name=None):
+        super().__init__(name=name or automatic_name(type(self).__name__))
+        self._chain = []
+        self._build_input_shape = None
+        for layer in layers or []:
+            self.add(layer)
+
+    @property
+    def layers(self):
+        """The layers, without the input layer."""
+        chain = vars(self).get("_chain", [])
+        return chain[1:] if chain and isinstance(chain[0], InputLayer) else list(chain)
+
+    @property
+    def model(self):
+        """The model itself (Keras 1 had an inner one)."""
+        return self
+
+    def add(self, layer):
+        """Appends a layer. Raises `TypeError` if it is none, `ValueError` if it does not fit."""
+        if not isinstance(layer, Layer):
+            raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer}")
+        if not self._chain and not isinstance(layer, InputLayer):
+            self._add_input(layer)
+        if self._chain and isinstance(self._chain[0], InputLayer):
+            if len(self._chain) == 1:
+                self._head = self._chain[0]._inbound_nodes[0].output_tensors[0]
+                self._tail = self._head
+            outputs = layer(self._tail)
+            if isinstance(outputs, list):
+                raise ValueError(
+                    "All layers in a Sequential model should have a single output tensor. For "
+                    f"multi-output layers, use the functional API. Layer: {layer.name}"
+                )
+            self._chain.append(layer)
+            self._tail = outputs
+            self._set_graph([self._head], [outputs])
+        else:
+            self._chain.append(layer)
+            if isinstance(layer, InputLayer):
+                self._head = self._tail = layer._inbound_nodes[0].output_tensors[0]
+
+    def _add_input(self, layer):
+        """Puts an input layer first, if the first layer says its shape."""
+        first = layer
+        while isinstance(first, Model) and not hasattr(first, "batch_input_shape"):
+            if first._graph is not None and not isinstance(first, Sequential):
+                self._chain.append(self._input_for(layer, first.input_shape, first.inputs[0].dtype))
+                return
+            if not first.layers:
+                return
+            first = first.layers[0]
+        if hasattr(first, "batch_input_shape"):
+            self._chain.append(self._input_for(layer, first.batch_input_shape, first.dtype))
+
+    def _input_for(self, layer, shape, dtype):
+        name = f"{layer.name}_input"
+        return Input(batch_shape=shape, dtype=dtype, name=name)._keras_history[0]
+
+    def pop(self):
+        """Removes the last layer. Raises `TypeError` if there is none."""
+        if not self.layers:
+            raise TypeError("There are no layers in the model.")
+        layer = self._chain.pop()
+        if layer._inbound_nodes and self._graph is not None:
+            layer._inbound_nodes.pop()
+        self._modules.pop(layer.name, None)
+        if not self.layers:
+            self._graph, self.built = None, False
+            self._inbound_nodes.clear()
+            if self._chain:
+                self._tail = self._head
+        elif self._graph is not None:
+            self._tail = self.layers[-1]._inbound_nodes[-1].output_tensors[0]
+            self._set_graph([self._head], [self._tail])
+
+    def build(self, input_shape=None):
+        """Builds the model for inputs of this shape (the batch axis included)."""
+        if self._graph is not None or input_shape is None:
+            self.built = self._graph is not None
+            return
+        self._build_input_shape = tuple(input_shape)
+        self._build_on(Input(batch_shape=self._build_input_shape, name=f"{self.name}_input"))
+
+    def _build_on(self, tensor):
+        x = tensor
+        for layer in self._chain:
+            x = layer(x)
+        self._chain.insert(0, tensor._keras_history[0])
+        self._head, self._tail = tensor, x
+        self._set_graph([tensor], [x])
+
+    def _ensure_inputs(self, arrays):
+        if self._graph is None:
+            if not self.layers:
+                raise ValueError(f"Model {self.name} has no layers.")
+            self.build((None, *arrays[0].shape[1:]))
+
+    def call(self, inputs, mask=None):
+        """The chain on other inputs."""
+        if self._graph is None:
+            self.build(tuple(to_list(inputs)[0].shape))
+        return super().call(inputs, mask)
+
+    def _ensure_built(self, inputs):
+        if self._graph is None and isinstance(to_list(inputs)[0], KerasTensor):
+            self.build(tuple(to_list(inputs)[0].shape))
+
+    def predict_proba(self, x, batch_size=32, verbose=0):
+        """Predictions, as `predict` gives them."""
+        return self.predict(x, batch_size, verbose)
+
+    def predict_classes(self, x, batch_size=32, verbose=0):
+        """The class of each sample: the likeliest, or for one output whether it exceeds 0.5."""
+        found = self.predict(x, batch_size, verbose)
+        if found.shape[-1] > 1:
+            return found.argmax(axis=-1)
+        return (found > 0.5).astype("int32")
+
+    def get_config(self):
+        """Name and layers, and the input shape if the model was built by one."""
+        described = [
+            {"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self.layers
+        ]
+        found = {"name": self.name, "layers": plain(described)}
+        if self._build_input_shape:
+            found["build_input_shape"] = self._build_input_shape
+        return found
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """A new model of a config: of `get_config`, or a bare list of layers (Keras before 2.2.3)."""
+        described = config if isinstance(config, list) else config["layers"]
+        model = cls(name=None if isinstance(config, list) else config.get("name"))
+        for item in described:
+            model.add(layers.deserialize(item, custom_objects))
+        if isinstance(config, dict) and config.get("build_input_shape") and model._graph is None:
+            model.build(config["build_input_shape"])
+        return model
+
+
+layers.register(Sequential)
