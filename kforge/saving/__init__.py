@@ -1,0 +1,1 @@
+"""Models, weights and configurations, in files and out of them."""

@@ -1,0 +1,53 @@
+"""Files to read from, however the caller names them."""
+
+import io
+import os
+import stat
+
+__all__ = ["looks_like", "open_source"]
+
+# What people have in place of a model file, by its first bytes.
+LOOKALIKES = (
+    (b"PK\x03\x04", "a zip archive; if it is a `.keras` file, save it as `.h5` in Keras 3"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (b"version https://git-lfs", "a Git LFS pointer; `git lfs pull` fetches the file itself"),
+    (b"<", "a web page; the download has gone wrong"),
+    (b"\x80", "a pickle, which is never read"),
+)
+
+
+def open_source(source, stack):
+    """A seekable binary file object for a path or a file object, and a name for messages.
+
+    A file object is read from its position on, or as a whole if it is at its end. What is opened
+    here is closed with `stack`, a `contextlib.ExitStack`. Raises `OSError` for a path that leads
+    to no regular file, `TypeError` for another kind of source.
+    """
+    if isinstance(source, (str, bytes, os.PathLike)):
+        path = os.fsdecode(source)
+        mode = os.stat(path).st_mode  # before opening: to open a pipe may wait for ever
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+            raise OSError(f"Cannot read {path}: it is {kind}.")
+        return stack.enter_context(open(path, "rb")), path
+    if not hasattr(source, "read"):
+        raise TypeError(
+            f"Expected a path, a binary file object or an h5py group, got {type(source).__name__}."
+        )
+    if isinstance(source, io.TextIOBase):
+        raise TypeError("Expected a file object opened in binary mode, as by `open(path, 'rb')`.")
+    label = str(getattr(source, "name", type(source).__name__))
+    if source.seekable():
+        position = source.tell()
+        if position in (0, source.seek(0, os.SEEK_END)):
+            return source, label
+        source.seek(position)
+    return io.BytesIO(source.read()), label
+
+
+def looks_like(head):
+    """What a file that begins with these bytes seems to be, in words."""
+    if not head:
+        return "it is empty"
+    found = (kind for start, kind in LOOKALIKES if head.lstrip().startswith(start))
+    return f"it seems to be {next(found, 'something else')}"
