@@ -221,13 +221,6 @@ class Stored:
                 self._node.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
         return out
 
-    def __getitem__(self, key):
-        """A part of the array; keys are those of `h5py.Dataset`."""
-        import h5py
-
-        self._check_chunks()
-        return h5py.Dataset(self._node)[key]
-
     def _stored_bytes(self):
         with _library(self._where):
             return min(self._node.get_storage_size(), self._origin.size)

@@ -19,9 +19,8 @@ LOOKALIKES = (
 def open_source(source, stack):
     """A seekable binary file object for a path or a file object, and a name for messages.
 
-    A file object is read from its position on, or as a whole if it is at its end. What is opened
-    here is closed with `stack`, a `contextlib.ExitStack`. Raises `OSError` for a path that leads
-    to no regular file, `TypeError` for another kind of source.
+    What is opened here is closed with `stack`, a `contextlib.ExitStack`. Raises `OSError` for a
+    path that leads to no regular file, `TypeError` for another kind of source.
     """
     if isinstance(source, (str, bytes, os.PathLike)):
         path = os.fsdecode(source)
@@ -37,12 +36,7 @@ def open_source(source, stack):
     if isinstance(source, io.TextIOBase):
         raise TypeError("Expected a file object opened in binary mode, as by `open(path, 'rb')`.")
     label = str(getattr(source, "name", type(source).__name__))
-    if source.seekable():
-        position = source.tell()
-        if position in (0, source.seek(0, os.SEEK_END)):
-            return source, label
-        source.seek(position)
-    return io.BytesIO(source.read()), label
+    return source if source.seekable() else io.BytesIO(source.read()), label
 
 
 def looks_like(head):
