@@ -106,7 +106,7 @@ def _safe_parts(name):
 
 def _move(source, target):
     """Moves a file or folder, merged into what is there."""
-    if not os.path.isdir(source) or os.path.islink(target) or not os.path.isdir(target):
+    if not (os.path.isdir(source) and os.path.isdir(target)):
         os.replace(source, target)
         return
     for name in os.listdir(source):

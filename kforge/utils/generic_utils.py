@@ -3,6 +3,7 @@
 import base64
 import binascii
 import collections
+import inspect
 import marshal
 import sys
 import time
@@ -27,6 +28,7 @@ __all__ = [
     "func_dump",
     "func_load",
     "get_custom_objects",
+    "getargspec",
     "has_arg",
     "is_all_none",
     "object_list_uid",
@@ -82,6 +84,15 @@ def func_load(code, defaults=None, closure=None, globs=None):
         closure = tuple(c if isinstance(c, types.CellType) else types.CellType(c) for c in closure)
     globs = globals() if globs is None else globs
     return types.FunctionType(code, globs, code.co_name, defaults, closure)
+
+
+ArgSpec = collections.namedtuple("ArgSpec", "args varargs keywords defaults")
+
+
+def getargspec(fn):
+    """Names and defaults of a function's positional arguments, as Python 2 gave them."""
+    spec = inspect.getfullargspec(fn)
+    return ArgSpec(spec.args, spec.varargs, spec.varkw, spec.defaults)
 
 
 class Progbar:
@@ -207,11 +218,13 @@ def slice_arrays(arrays, start=None, stop=None):
     """
     if arrays is None:
         return [None]
-    if isinstance(arrays, list):
-        return [None if x is None else slice_arrays(x, start, stop) for x in arrays]
     if hasattr(start, "__len__"):
-        return arrays[start.tolist() if hasattr(start, "tolist") else start]  # h5py wants a list
-    return arrays[start:stop]
+        key = start.tolist() if hasattr(start, "tolist") else start  # h5py wants a list
+    else:
+        key = slice(start, stop)
+    if isinstance(arrays, list):
+        return [None if x is None else x[key] for x in arrays]
+    return arrays[key]
 
 
 def transpose_shape(shape, target_format, spatial_axes):

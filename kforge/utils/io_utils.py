@@ -282,7 +282,7 @@ def _write_attribute(attrs, name, values):
         )
     array = np.asarray(values)
     if array.nbytes <= HDF5_OBJECT_HEADER_LIMIT:
-        attrs[name] = values
+        attrs[name] = array
         return
     count = -(-len(array) // (HDF5_OBJECT_HEADER_LIMIT // array.itemsize))
     for i, chunk in enumerate(np.array_split(array, count)):
