@@ -9,7 +9,14 @@ import inspect
 
 import numpy as np
 
-__all__ = ["CustomObjectScope", "Registry", "custom_object_scope", "get_custom_objects", "has_arg"]
+__all__ = [
+    "Configurable",
+    "CustomObjectScope",
+    "Registry",
+    "custom_object_scope",
+    "get_custom_objects",
+    "has_arg",
+]
 
 _custom_objects = {}
 
@@ -65,19 +72,25 @@ class Registry:
     """Objects of one kind by name.
 
     `kind` is the word for it in messages ("layer", "loss function"). With `instantiate`, a bare
-    name that means a class gives an instance, as `initializers.get("zeros")` does.
+    name that means a class, or a factory, gives an instance, as `initializers.get("zeros")` does.
     """
 
     def __init__(self, kind, instantiate=False):
         self.kind = kind
         self.instantiate = instantiate
         self.objects = {}
+        self.factories = []
 
     def register(self, obj, *aliases):
         """Makes `obj` known by its ``__name__`` and by `aliases`; returns it (a decorator)."""
         for name in (obj.__name__, *aliases):
             self.objects[name] = obj
         return obj
+
+    def factory(self, function, *aliases):
+        """Registers a function that makes an object, such as `he_normal(seed=None)`."""
+        self.factories.append(function)
+        return self.register(function, *aliases)
 
     def alias(self, **names):
         """Makes objects known by other names: ``alias(mse=mean_squared_error)``."""
@@ -125,7 +138,8 @@ class Registry:
         """The object of a name or of a config made by `serialize`."""
         if isinstance(identifier, str):
             found = self.require(identifier, custom_objects)
-            return found() if self.instantiate and isinstance(found, type) else found
+            makes = isinstance(found, type) or found in self.factories
+            return found() if self.instantiate and makes else found
         if not isinstance(identifier, dict) or not {"class_name", "config"} <= set(identifier):
             raise ValueError(f"Improper config format for a {self.kind}: {identifier!r}")
         found = self.require(identifier["class_name"], custom_objects)
@@ -142,6 +156,34 @@ def build_from_config(cls, config, custom_objects=None):
         return cls.from_config(config, custom_objects=merged)
     with CustomObjectScope(custom_objects or {}):
         return cls.from_config(config)
+
+
+class Configurable:
+    """An object whose config is the arguments of its constructor, kept under the same names.
+
+    Only constructors of kforge's own classes count: a user's subclass adds what it takes by
+    extending `get_config`, as in Keras.
+    """
+
+    def get_config(self):
+        """The arguments that make such an object, as JSON can hold them."""
+        return {name: plain(getattr(self, name)) for name in _arguments(type(self))}
+
+    @classmethod
+    def from_config(cls, config):
+        """An object of a config made by `get_config`."""
+        return cls(**config)
+
+
+def _arguments(cls):
+    """Names of the arguments of the constructor that `cls` has, or inherits, from kforge."""
+    package = __name__.partition(".")[0] + "."
+    for base in cls.__mro__:
+        if "__init__" in vars(base) and base.__module__.startswith(package):
+            kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+            parameters = inspect.signature(base.__init__).parameters.values()
+            return [p.name for p in parameters if p.kind in kinds and p.name != "self"]
+    return []
 
 
 def plain(value):
