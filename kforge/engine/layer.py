@@ -17,12 +17,12 @@ __all__ = ["InputSpec", "Layer", "layers"]
 # Every layer class that a config may name.
 layers = Registry("layer")
 
-# How an argument of a constructor is written into a config, by the last word of its name.
+# What reads and writes an argument of a constructor, by the last word of its name.
 _SERIALIZERS = {
-    "activation": activations.serialize,
-    "initializer": initializers.serialize,
-    "regularizer": regularizers.serialize,
-    "constraint": constraints.serialize,
+    "activation": activations,
+    "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
 }
 
 _BASE_ARGUMENTS = {
@@ -143,17 +143,31 @@ class Layer(torch.nn.Module):
 
     def get_config(self):
         """The arguments that make such a layer, from the constructors of kforge's own classes."""
-        found = {"name": self.name, "trainable": self._trainable}
-        if hasattr(self, "batch_input_shape"):
-            found["batch_input_shape"] = self.batch_input_shape
-        found["dtype"] = self.dtype
+        found = self._base_config()
         for cls in reversed(type(self).__mro__):
             if "__init__" in vars(cls) and "_built_in" in vars(cls):
                 for name in _own_arguments(cls):
-                    serialize = _SERIALIZERS.get(name.rsplit("_", 1)[-1])
+                    module = _SERIALIZERS.get(name.rsplit("_", 1)[-1])
                     value = getattr(self, name)
-                    found[name] = serialize(value) if serialize else value
+                    found[name] = module.serialize(value) if module else value
         return found
+
+    def _base_config(self):
+        """What every layer's config has."""
+        found = {"name": self.name, "trainable": self._trainable}
+        if hasattr(self, "batch_input_shape"):
+            found["batch_input_shape"] = self.batch_input_shape
+        return {**found, "dtype": self.dtype}
+
+    def _keep(self, arguments):
+        """Stores the arguments of a constructor (its `locals()`) as attributes of these names.
+
+        Names of activations, initializers, regularizers and constraints become objects.
+        """
+        for name, value in arguments.items():
+            if name not in ("self", "kwargs", "__class__"):
+                module = _SERIALIZERS.get(name.rsplit("_", 1)[-1])
+                setattr(self, name, module.get(value) if module else value)
 
     @classmethod
     def from_config(cls, config):

@@ -14,14 +14,14 @@ from .layer import Layer, _unique, automatic_name, layers
 from .network import graph_config, graph_from_config, run_graph, trace_graph
 from .node import Node, to_list, unpack
 from .summary import print_summary
-from .trainable import Trainable
+from ..training.methods import TrainingMethods
 
 __all__ = ["Model"]
 
 KERAS_VERSION = "2.3.1"
 
 
-class Model(Trainable, Layer):
+class Model(TrainingMethods, Layer):
     """A model from symbolic `inputs` to `outputs`; or subclass it, with layers and a `call`.
 
     >>> x = Input((784,))

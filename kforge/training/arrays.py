@@ -1,0 +1,232 @@
+"""Arrays that a user passes: checked against the model, as torch tensors."""
+
+import numpy as np
+import torch
+
+from .. import losses, symbolic
+
+__all__ = ["array_inputs", "array_targets", "sample_weights", "same_length"]
+
+
+def array_inputs(model, x, feed_batch=False):
+    """The model's inputs as tensors. Raises `ValueError` naming input, expected and given."""
+    inputs = model.inputs
+    shapes = [tuple(t.shape) for t in inputs]
+    tensors = _as_list(x, model.input_names, "input", shapes)
+    tensors = [_checked(t, s, n, "input") for t, s, n in zip(tensors, shapes, model.input_names)]
+    return [_cast(t, i.dtype) for t, i in zip(tensors, inputs)]
+
+
+def array_targets(model, y):
+    """The targets as tensors, one for each output that has a loss and is fed."""
+    fed = model._compiled.fed
+    if not fed:
+        return []
+    if y is None:
+        raise ValueError("This model has losses: pass targets `y`.")
+    names, shapes = [e.name for e in fed], [e.target_shape for e in fed]
+    tensors = _as_list(y, names, "target", shapes)
+    found = []
+    for tensor, endpoint in zip(tensors, fed):
+        tensor = _checked(tensor, endpoint.target_shape, endpoint.name, "target")
+        _check_loss_target(tensor, endpoint)
+        found.append(_cast(tensor, endpoint.target.dtype))
+    return found
+
+
+def _as_list(data, names, what, shapes):
+    if isinstance(data, dict):
+        missing = [n for n in names if n not in data]
+        if missing:
+            raise ValueError(f'No data provided for "{missing[0]}". Need data for each key in: {names}')
+        return [data[n] for n in names]
+    if isinstance(data, (list, tuple)):
+        if len(data) == len(names) and (len(names) > 1 or not _is_sample(data, shapes)):
+            return list(data)
+        if len(names) == 1 and _is_sample(data, shapes):
+            return [np.asarray(data)]
+        raise ValueError(
+            f"Error when checking model {what}: the list of Numpy arrays that you are passing to "
+            f"your model is not the size the model expected. Expected to see {len(names)} array(s) "
+            f"({names}), but instead got the following list of {len(data)} arrays: "
+            f"{str(data)[:200]}..."
+        )
+    if len(names) != 1:
+        raise ValueError(
+            f"The model expects {len(names)} {what} arrays, but only received one array. Found: "
+            f"array with shape {np.shape(data)}"
+        )
+    return [data]
+
+
+def _is_sample(data, shapes):
+    """Whether a list is the data of one input itself (numbers, or lists of them), not arrays."""
+    if not data or any(hasattr(d, "shape") and np.ndim(d) for d in data):
+        return False
+    first = data[0]
+    if isinstance(first, (list, tuple)):
+        return len(data) != 1 or shapes[0] is None or np.ndim(data) == len(shapes[0])
+    return np.isscalar(first) or np.ndim(first) == 0
+
+
+def _checked(data, shape, name, what):
+    """`data` as an array or tensor of the rank and sizes of `shape`."""
+    if not isinstance(data, torch.Tensor):
+        if hasattr(data, "values") and not isinstance(data, np.ndarray):  # a pandas frame
+            data = data.values
+        data = np.asarray(data)
+        if data.dtype == object:
+            raise ValueError(
+                f"Error when checking {what}: {name} is an array of Python objects of shape "
+                f"{data.shape}; expected numbers. Are the samples of different lengths?"
+            )
+    if data.ndim == 0:
+        data = data.reshape(1)
+    if data.ndim == 1:
+        data = data[:, None]
+    if shape is None:
+        return data
+    given = tuple(data.shape)
+    if len(given) != len(shape):
+        raise ValueError(
+            f"Error when checking {what}: expected {name} to have {len(shape)} dimensions, but got "
+            f"array with shape {given}"
+        )
+    for expected, size in zip(shape[1:], given[1:]):
+        if expected is not None and expected != size:
+            raise ValueError(
+                f"Error when checking {what}: expected {name} to have shape {shape[1:]} but got "
+                f"array with shape {given[1:]}"
+            )
+    return data
+
+
+def _check_loss_target(target, endpoint):
+    """Refuses targets that a loss would broadcast, or one-hot targets that are not one-hot."""
+    function = getattr(endpoint.loss, "fn", None)
+    shape, expected = tuple(target.shape), tuple(endpoint.output.shape)
+    strict = (losses.mean_squared_error, losses.binary_crossentropy, losses.categorical_crossentropy)
+    if function is losses.categorical_crossentropy and shape[-1] == 1:
+        raise ValueError(
+            f"You are passing a target array of shape {shape} while using as loss "
+            "`categorical_crossentropy`, which expects targets to be binary matrices (1s and 0s) "
+            "of shape (samples, classes). If your targets are integer classes, use "
+            "`sparse_categorical_crossentropy`, or convert them with `keras.utils.to_categorical`."
+        )
+    if function in strict:
+        for size, wanted in zip(shape[1:], expected[1:]):
+            if wanted is not None and size != wanted:
+                raise ValueError(
+                    f"A target array with shape {shape} was passed for an output of shape "
+                    f"{expected} while using as loss `{function.__name__}`. This loss expects "
+                    "targets to have the same shape as the output."
+                )
+
+
+def _cast(data, dtype):
+    tensor = data if isinstance(data, torch.Tensor) else symbolic.as_tensor(data)
+    return tensor if tensor.dtype is dtype else tensor.to(dtype)
+
+
+def same_length(model, inputs, targets, weights):
+    """Checks that all arrays have as many samples; gives that number."""
+    counts = [{len(t) for t in ts if t is not None} for ts in (inputs, targets, weights)]
+    for count, what in zip(counts, ("input arrays (x)", "target arrays (y)", "sample_weight arrays")):
+        if len(count) > 1:
+            raise ValueError(
+                f"All {what} should have the same number of samples. Got array shapes with "
+                f"{sorted(count)} samples."
+            )
+    xs, ys, ws = (next(iter(c), None) for c in counts)
+    if ys is not None and xs is not None and xs != ys:
+        raise ValueError(
+            "Input arrays should have the same number of samples as target arrays. Found "
+            f"{xs} input samples and {ys} target samples."
+        )
+    if ws is not None and ys is not None and ws != ys:
+        raise ValueError(
+            "Sample_weight arrays should have the same number of samples as target arrays. Found "
+            f"{ws} sample weights and {ys} target samples."
+        )
+    return xs if xs is not None else ys
+
+
+def sample_weights(model, targets, sample_weight=None, class_weight=None):
+    """A tensor of weights, or None, for each fed output."""
+    fed = model._compiled.fed
+    names = [e.name for e in fed]
+    given = _weights_per_output(sample_weight, names, "sample_weight")
+    classes = _weights_per_output(class_weight, names, "class_weight")
+    return [
+        _weights(e, target, w, c) for e, target, w, c in zip(fed, targets, given, classes)
+    ]
+
+
+def _weights_per_output(given, names, what):
+    if given is None or (isinstance(given, (list, tuple, dict)) and len(given) == 0):
+        return [None] * len(names)
+    if len(names) == 1:
+        if isinstance(given, (list, tuple)) and len(given) == 1:
+            return list(given)
+        if isinstance(given, dict) and names[0] in given:
+            return [given[names[0]]]
+        return [given]
+    if isinstance(given, (list, tuple)):
+        if len(given) != len(names):
+            raise ValueError(
+                f"Provided `{what}` was a list of {len(given)} elements, but the model has "
+                f"{len(names)} outputs. You should provide one `{what}` array per model output."
+            )
+        return list(given)
+    if isinstance(given, dict):
+        return [given.get(n) for n in names]
+    raise TypeError(
+        f"The model has multiple outputs, so `{what}` should be either a list or a dict. Provided "
+        f"`{what}` type not understood: {given}"
+    )
+
+
+def _weights(endpoint, target, weight, class_weight):
+    """Sample weights of one output, class weights multiplied in."""
+    temporal = endpoint.mode == "temporal"
+    if weight is not None:
+        weight = np.asarray(weight.cpu() if isinstance(weight, torch.Tensor) else weight)
+        if temporal and weight.ndim != 2:
+            raise ValueError(
+                f"Found a sample_weight array with shape {weight.shape}. In order to use "
+                'timestep-wise sample weighting, you should pass a 2D sample_weight array.'
+            )
+        if not temporal and weight.ndim != 1:
+            raise ValueError(
+                f"Found a sample_weight array with shape {weight.shape}. In order to use "
+                'timestep-wise sample weights, you should specify sample_weight_mode="temporal" in '
+                "compile(). If you just mean to use sample-wise weights, make sure your "
+                "sample_weight array is 1D."
+            )
+        if len(weight) != len(target):
+            raise ValueError(
+                f"Found a sample_weight with shape {weight.shape}. Expected sample_weight with rank "
+                f"less than or equal to {target.dim()}, and {len(target)} samples."
+            )
+    if class_weight is not None:
+        by_class = _class_weights(target, class_weight)
+        weight = by_class if weight is None else weight * by_class
+    if weight is None:
+        return None
+    return torch.as_tensor(weight).to(endpoint.sample_weight.dtype)
+
+
+def _class_weights(target, class_weight):
+    if target.dim() > 2:
+        raise ValueError("`class_weight` not supported for 3+ dimensional targets.")
+    if target.dim() == 2 and target.shape[1] > 1:
+        classes = target.argmax(1).cpu().numpy()
+    else:
+        classes = target.reshape(-1).long().cpu().numpy()
+    missing = set(classes.tolist()) - set(class_weight)
+    if missing:
+        raise ValueError(
+            "`class_weight` must contain all classes in the data. The classes "
+            f"{missing} exist in the data but not in `class_weight`."
+        )
+    return np.asarray([class_weight[c] for c in classes.tolist()], dtype="float32")

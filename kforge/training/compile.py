@@ -1,0 +1,298 @@
+"""From the arguments of `compile` to symbolic losses and metric updates."""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from .. import config, losses, metrics, symbolic
+from ..symbolic import KerasTensor
+
+__all__ = ["Compiled", "Endpoint"]
+
+
+@dataclass
+class Endpoint:
+    """What `compile` says of one output."""
+
+    name: str
+    output: KerasTensor
+    loss: object  # a Loss, or None
+    weight: float = 1.0
+    mode: str | None = None  # "temporal": weights a step
+    target: KerasTensor | None = None
+    sample_weight: KerasTensor | None = None
+    metrics: list = field(default_factory=list)  # (metric, takes sample weights)
+    loss_metric: object = None  # the mean of the loss, where there are several outputs
+
+    @property
+    def target_shape(self):
+        """The shape that targets are checked against, None where the loss is the user's own."""
+        shape = tuple(self.output.shape)
+        function = getattr(self.loss, "fn", None)
+        if isinstance(self.loss, losses.SparseCategoricalCrossentropy) or (
+            function is losses.sparse_categorical_crossentropy
+        ):
+            if config.image_data_format() == "channels_first" and len(shape) in (4, 5):
+                return (shape[0], 1, *shape[2:])
+            return (*shape[:-1], 1)
+        if function is not None:
+            known = getattr(losses, getattr(function, "__name__", ""), None) is not None
+            return shape if known else None
+        built_in = type(self.loss).__module__.startswith("kforge.")
+        return shape if built_in else None
+
+
+class Compiled:
+    """The losses and metrics of a compiled model.
+
+    `endpoints` has one entry an output; `trainable` the weights that were trainable then.
+    """
+
+    def __init__(self, model, loss, metrics_, loss_weights, sample_weight_mode, weighted, targets):
+        self.model = model
+        names, outputs = model.output_names, model.outputs
+        self.trainable = list(model.trainable_weights)
+        chosen = _per_output(loss, names, "loss")
+        weights = _loss_weights(loss_weights, names)
+        modes = _per_output(sample_weight_mode, names, "sample_weight_mode")
+        self.endpoints = [
+            Endpoint(name, output, resolve_loss(fn), weight, mode)
+            for name, output, fn, weight, mode in zip(names, outputs, chosen, weights, modes)
+        ]
+        self._add_placeholders(targets)
+        for i, endpoint in enumerate(self.endpoints):
+            if endpoint.loss is not None and len(outputs) > 1:
+                endpoint.loss_metric = metrics.Mean(name=f"{endpoint.name}_loss")
+            for given, weighed in ((metrics_, False), (weighted, True)):
+                self._add_metrics(endpoint, _metrics_of(given, i, names), weighed)
+        self._objectives = {}
+
+    def _add_placeholders(self, targets):
+        given = _per_output(targets, [e.name for e in self.endpoints], "target_tensors")
+        for endpoint, tensor in zip(self.endpoints, given):
+            if endpoint.loss is None:
+                continue
+            shape = endpoint.target_shape
+            if shape is None:
+                shape = (None,) * len(endpoint.output.shape)
+            dtype = symbolic.torch_dtype(config.floatx())
+            endpoint.target = tensor if tensor is not None else symbolic.placeholder(
+                shape, dtype, f"{endpoint.name}_target"
+            )
+            if tensor is None and endpoint.target_shape is None:
+                _probe_like(endpoint.target, endpoint.output)
+            weight_shape = (None, None) if endpoint.mode == "temporal" else (None,)
+            endpoint.sample_weight = symbolic.placeholder(
+                weight_shape, dtype, f"{endpoint.name}_sample_weights"
+            )
+
+    def _add_metrics(self, endpoint, given, weighed):
+        if endpoint.loss is None:
+            return
+        for metric in given:
+            name, made = resolve_metric(metric, endpoint)
+            if len(self.endpoints) > 1:
+                name = f"{endpoint.name}_{name}"
+            made = metrics.as_metric(made, self._unique(name))
+            endpoint.metrics.append((made, weighed))
+
+    def _unique(self, name):
+        taken = {m.name for e in self.endpoints for m, _ in e.metrics}
+        base, number = name, 1
+        while name in taken:
+            name, number = f"{base}_{number}", number + 1
+        return name
+
+    @property
+    def trained(self):
+        """Endpoints that have a loss."""
+        return [e for e in self.endpoints if e.loss is not None]
+
+    @property
+    def fed(self):
+        """Endpoints whose targets are fed."""
+        return [e for e in self.trained if e.target.op.func is symbolic.placeholder]
+
+    @property
+    def metrics(self):
+        """All stateful metrics, in the order of the logs after the loss."""
+        means = [e.loss_metric for e in self.endpoints if e.loss_metric is not None]
+        own = [m for e in self.endpoints for m, _ in e.metrics]
+        return means + own + list(self.model._metrics)
+
+    @property
+    def metrics_names(self):
+        """Names of the values that a step reports."""
+        return ["loss"] + [m.name for m in self.metrics]
+
+    def objective(self, weighted=None):
+        """(total loss, metric updates), symbolic.
+
+        `weighted` says for each fed endpoint whether sample weights come; None: all do.
+        """
+        weighted = tuple(weighted) if weighted is not None else (True,) * len(self.fed)
+        if weighted not in self._objectives:
+            self._objectives[weighted] = self._build_objective(weighted)
+        return self._objectives[weighted]
+
+    def _build_objective(self, weighted):
+        total, updates = None, []
+        present = dict(zip([e.name for e in self.fed], weighted))
+        for endpoint in self.trained:
+            mask = endpoint.output._keras_mask
+            given = endpoint.sample_weight if present.get(endpoint.name) else None
+            with_mask = _combine(given, mask, endpoint.output)
+            loss, scalar = endpoint_loss(endpoint, with_mask)
+            if endpoint.loss_metric is not None:
+                updates += to_updates(endpoint.loss_metric.update_state(scalar))
+            scaled = loss if endpoint.weight == 1.0 else loss * endpoint.weight
+            total = scaled if total is None else total + scaled
+            for metric, weighed in endpoint.metrics:
+                weight = with_mask if weighed else _combine(None, mask, endpoint.output)
+                changed = metric.update_state(endpoint.target, endpoint.output, sample_weight=weight)
+                updates += to_updates(changed)
+        for extra in self.model.losses:
+            extra = torch.mean(extra) if len(extra.shape) else extra
+            total = extra if total is None else total + extra
+        if total is None:
+            raise ValueError(
+                "The model cannot be compiled because it has no loss to optimize. Pass a `loss`, or "
+                "add one with `model.add_loss`."
+            )
+        return total, updates
+
+
+def to_updates(changed):
+    """Update nodes of what a metric's `update_state` gave."""
+    if changed is None:
+        return []
+    return list(changed) if isinstance(changed, (list, tuple)) else [changed]
+
+
+def endpoint_loss(endpoint, sample_weight):
+    """(loss, scalar loss) of an output; they differ for losses that are not reduced."""
+    loss = endpoint.loss
+    if hasattr(loss, "reduction"):
+        values = loss.call(endpoint.target, endpoint.output)
+        found = losses.compute_weighted_loss(values, sample_weight, loss.reduction)
+    else:
+        found = loss(endpoint.target, endpoint.output, sample_weight=sample_weight)
+    return found, torch.mean(found) if len(found.shape) else found
+
+
+def _combine(sample_weight, mask, output):
+    """Sample weights times a mask; None where there is neither."""
+    if mask is None:
+        return sample_weight
+    mask = mask.to(output.dtype)
+    if sample_weight is None:
+        return mask
+    if len(sample_weight.shape) < len(mask.shape):
+        sample_weight = sample_weight[(..., *[None] * (len(mask.shape) - len(sample_weight.shape)))]
+    return mask * sample_weight
+
+
+def _probe_like(target, output):
+    """Gives a target of unknown sizes the sizes of the output while shapes are inferred."""
+    target.probes = tuple(
+        torch.empty(p.shape, dtype=t.dtype, device="meta") for p, t in zip(output.probes, target.probes)
+    )
+    target._keras_shape = (None,) * len(output.shape)
+
+
+# ---- arguments --------------------------------------------------------------------------------
+
+
+def resolve_loss(loss):
+    """A `Loss` of a name, a function, an object, or None."""
+    if loss is None or isinstance(loss, losses.Loss):
+        return loss
+    found = losses.get(loss)
+    if isinstance(found, losses.Loss):
+        return found
+    name = getattr(found, "__name__", type(found).__name__)
+    return losses.LossFunctionWrapper(found, name=name)
+
+
+_ACCURACY = {"accuracy": "accuracy", "acc": "accuracy", "crossentropy": "crossentropy", "ce": "crossentropy"}
+
+
+def resolve_metric(metric, endpoint):
+    """(name, metric) of what a user gave: accuracy and crossentropy depend on output and loss."""
+    if isinstance(metric, str) and metric in _ACCURACY:
+        kind = _ACCURACY[metric]
+        function = getattr(endpoint.loss, "fn", None)
+        sparse = function is losses.sparse_categorical_crossentropy
+        binary = endpoint.output.shape[-1] == 1 or function is losses.binary_crossentropy
+        prefix = "binary" if binary else "sparse_categorical" if sparse else "categorical"
+        return metric, getattr(metrics, f"{prefix}_{kind}")
+    found = metrics.get(metric) if isinstance(metric, (str, dict)) else metric
+    name = metric if isinstance(metric, str) else getattr(found, "name", None)
+    if isinstance(metric, str) and not isinstance(found, metrics.Metric):
+        name = found.__name__
+    return name or getattr(found, "__name__", type(found).__name__), found
+
+
+def _per_output(given, names, what):
+    """A value for each output: from one for all, a list, or a dictionary by name."""
+    if isinstance(given, dict) and "class_name" not in given:
+        unknown = [k for k in given if k not in names]
+        if unknown:
+            raise ValueError(
+                f"Unknown entries in {what} dictionary: {unknown}. Only expected following keys: "
+                f"{names}"
+            )
+        return [given.get(name) for name in names]
+    if isinstance(given, (list, tuple)):
+        if len(given) != len(names):
+            raise ValueError(
+                f"When passing a list as {what}, it should have one entry per model outputs. The "
+                f"model has {len(names)} outputs, but you passed {what}={given}"
+            )
+        return list(given)
+    return [given] * len(names)
+
+
+def _loss_weights(given, names):
+    if given is None:
+        return [1.0] * len(names)
+    if isinstance(given, dict):
+        return [1.0 if w is None else w for w in _per_output(given, names, "loss_weights")]
+    if not isinstance(given, (list, tuple)):
+        raise TypeError(
+            f"Could not interpret loss_weights argument: {given} - expected a list of dicts."
+        )
+    if len(given) != len(names):
+        raise ValueError(
+            "When passing a list as loss_weights, it should have one entry per model output. The "
+            f"model has {len(names)} outputs, but you passed loss_weights={given}"
+        )
+    return list(given)
+
+
+def _metrics_of(given, index, names):
+    """The metrics of output `index`: of a list for all, a list of lists, or a dictionary."""
+    if not given:
+        return []
+    if isinstance(given, dict):
+        unknown = [k for k in given if k not in names]
+        if unknown:
+            raise ValueError(
+                f"Unknown entries in metrics dictionary: {unknown}. Only expected following keys: "
+                f"{names}"
+            )
+        found = given.get(names[index])
+    elif not isinstance(given, (list, tuple)):
+        raise TypeError(f"Type of `metrics` argument not understood. Expected a list or a dictionary, found: {given}")
+    elif any(isinstance(m, (list, tuple)) for m in given):
+        if len(given) != len(names):
+            raise ValueError(
+                "When passing a list of lists as `metrics`, it should have one entry per model "
+                f"output. The model has {len(names)} outputs, but you passed metrics={given}"
+            )
+        found = given[index]
+    else:
+        found = given
+    if found is None:
+        return []
+    return list(found) if isinstance(found, (list, tuple)) else [found]

@@ -1,0 +1,85 @@
+"""Data as batches: what `fit`, `evaluate` and `predict` iterate over."""
+
+import numpy as np
+import torch
+
+from .arrays import array_inputs, array_targets, same_length, sample_weights
+
+__all__ = ["ArrayBatches", "adapt_arrays"]
+
+# Arrays up to this size are shuffled as a whole once an epoch: batches are then views.
+_SMALL = 4_000_000
+
+
+class ArrayBatches:
+    """Tensors of equal length in batches of `batch_size`.
+
+    `weighted` says which outputs have sample weights; the tensors are inputs, targets and those
+    weights. `shuffle` is True, False or "batch" (whole batches only). Shuffling draws from NumPy's
+    generator, as Keras does.
+    """
+
+    def __init__(self, tensors, weighted, samples, batch_size, shuffle=False, steps=None):
+        self.tensors, self.weighted, self.samples = tensors, weighted, samples
+        self.batch_size, self.shuffle = batch_size, shuffle
+        if steps is not None:  # Keras 2: the whole set is one batch, seen `steps` times
+            self.batch_size = samples
+        self.repeats = steps
+        self.steps = steps if steps is not None else -(-samples // batch_size)
+
+    def epoch(self):
+        """Batches of one pass: lists of tensors."""
+        if self.repeats is not None:
+            return iter([self.tensors] * self.repeats)
+        if not self.shuffle:
+            return zip(*(t.split(self.batch_size) for t in self.tensors))
+        order = torch.from_numpy(self._order())
+        if sum(t.numel() * t.element_size() for t in self.tensors) <= _SMALL:
+            parts = [t.index_select(0, order).split(self.batch_size) for t in self.tensors]
+            return zip(*parts)
+        return self._gather(order.to(self.tensors[0].device))
+
+    def _gather(self, order):
+        for index in order.split(self.batch_size):
+            yield [t.index_select(0, index) for t in self.tensors]
+
+    def _order(self):
+        order = np.arange(self.samples)
+        if self.shuffle == "batch":
+            whole = self.samples // self.batch_size * self.batch_size
+            blocks = order[:whole].reshape(-1, self.batch_size)
+            np.random.shuffle(blocks)
+            return np.append(blocks.reshape(-1), order[whole:])
+        np.random.shuffle(order)
+        return order
+
+
+def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True):
+    """(tensors, weighted, samples): inputs, targets and given weights, where the weights are."""
+    inputs = array_inputs(model, x)
+    targets = array_targets(model, y) if with_targets else []
+    weights = sample_weights(model, targets, sample_weight, class_weight) if with_targets else []
+    samples = same_length(model, inputs, targets, weights)
+    _check_stateful(model, samples)
+    weighted = tuple(w is not None for w in weights)
+    tensors = [*inputs, *targets, *(w for w in weights if w is not None)]
+    device = model_device(model)
+    if device.type != "cpu":
+        tensors = [t.to(device) for t in tensors]
+    return tensors, weighted, samples
+
+
+def model_device(model):
+    """Where the weights of a model are."""
+    return next((w.device for w in model._ordered_weights()), torch.device("cpu"))
+
+
+def _check_stateful(model, samples):
+    if not model.stateful:
+        return
+    size = model.inputs[0].shape[0]
+    if size and samples % size:
+        raise ValueError(
+            "In a stateful network, you should only pass inputs with a number of samples that can "
+            f"be divided by the batch size. Found: {samples} samples. Batch size: {size}."
+        )

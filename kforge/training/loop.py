@@ -1,0 +1,218 @@
+"""The loops: one pass over batches with a step, and `fit` around it."""
+
+from collections.abc import MutableMapping
+
+import numpy as np
+import torch
+
+from .. import callbacks as cbks
+from .. import lowering
+
+__all__ = ["LazyLogs", "Results", "fit", "predict", "run_epoch"]
+
+
+class LazyLogs(MutableMapping):
+    """Logs of a batch whose values are computed, and read from the device, when asked for."""
+
+    def __init__(self, batch, size, results, loss):
+        self._values = {"batch": batch, "size": size}
+        self._results, self._loss = results, loss
+
+    def _fill(self):
+        if self._results is not None:
+            values = self._results.values(self._loss)
+            self._results = self._loss = None
+            self._values.update({k: v for k, v in values.items() if k not in self._values})
+        return self._values
+
+    def __getitem__(self, key):
+        if key in self._values:
+            return self._values[key]
+        return self._fill()[key]
+
+    def __setitem__(self, key, value):
+        self._values[key] = value
+
+    def __delitem__(self, key):
+        del self._fill()[key]
+
+    def __iter__(self):
+        return iter(self._fill())
+
+    def __len__(self):
+        return len(self._fill())
+
+    def __repr__(self):
+        return repr(self._fill())
+
+    def copy(self):
+        """A dictionary of all values."""
+        return dict(self._fill())
+
+
+class Results:
+    """The values that a compiled model reports, by name; metrics are read on demand."""
+
+    def __init__(self, compiled):
+        self.names, self.metrics = compiled.metrics_names, compiled.metrics
+        self._read = None
+
+    def values(self, loss):
+        """{name: float}, `loss` being a scalar tensor or number."""
+        return dict(zip(self.names, [float(loss), *self.metric_values()]))
+
+    def metric_values(self):
+        """Current results of the metrics, in one go."""
+        if not self.metrics:
+            return []
+        if self._read is None:
+            found = [m.result() for m in self.metrics]
+            self._read = lowering.lower(found) if all(map(_is_symbolic, found)) else found
+        if isinstance(self._read, list):
+            return [_scalar(lowering.evaluate(m.result())) for m in self.metrics]
+        return [_scalar(v) for v in self._read.run([])]
+
+    def reset(self):
+        """Metrics start anew."""
+        for metric in self.metrics:
+            metric.reset_states()
+
+
+def _is_symbolic(x):
+    return hasattr(x, "op")
+
+
+def _scalar(value):
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    return float(value) if np.ndim(value) == 0 else np.asarray(value)
+
+
+def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=None):
+    """Runs `step` on every batch of a pass; gives (sum of loss times size, number of samples).
+
+    `begin(i, logs)` and `end(i, logs)` are called around a batch if given. Nothing is read from
+    the device but what they ask of their logs.
+    """
+    total, count, i = None, 0, 0
+    for i, batch in enumerate(batches):
+        size = len(batch[0]) if batch else 1
+        if begin is not None:
+            begin(i, {"batch": i, "size": size})
+        loss = step(batch)
+        if total is None:
+            total = torch.zeros((), dtype=loss.dtype, device=loss.device)
+        total.add_(loss, alpha=size)
+        count += size
+        if end is not None:
+            end(i, LazyLogs(i, size, results, loss))
+            if should_stop is not None and should_stop():
+                break
+    return total, count
+
+
+def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, validation_freq):
+    """Trains; gives the `History` callback."""
+    results = Results(model._compiled)
+    names = list(results.names)
+    logged = names + [f"val_{n}" for n in names] if validation is not None else names
+    hooks = cbks.configure(
+        callbacks,
+        model,
+        do_validation=validation is not None,
+        epochs=epochs,
+        steps=train.steps,
+        samples=train.samples,
+        batch_size=train.batch_size,
+        verbose=verbose,
+        metrics=logged,
+        count_mode="samples" if train.samples is not None else "steps",
+        initial_epoch=initial_epoch,
+    )
+    model.stop_training = False
+    begin = hooks.on_train_batch_begin if hooks.needs("train_batch_begin") else None
+    end = hooks.on_train_batch_end if hooks.needs("train_batch_end") else None
+    hooks.on_train_begin()
+    for epoch in range(initial_epoch, epochs):
+        results.reset()
+        hooks.on_epoch_begin(epoch)
+        step = model._train_step(train.weighted)
+        total, count = run_epoch(
+            step, train.epoch(), begin, end, results, lambda: model.stop_training
+        )
+        if total is None:
+            break
+        logs = results.values(total / count)
+        if validation is not None and _due(epoch, validation_freq):
+            found = evaluate(model, validation, results, hooks)
+            logs.update({f"val_{k}": v for k, v in found.items()})
+        hooks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    hooks.on_train_end()
+    return model.history
+
+
+def _due(epoch, freq):
+    return (epoch + 1) % freq == 0 if isinstance(freq, int) else epoch + 1 in freq
+
+
+def evaluate(model, batches, results=None, hooks=None):
+    """{name: value} of the loss and metrics over batches."""
+    results = results or Results(model._compiled)
+    begin = end = None
+    if hooks is not None:
+        begin = hooks.on_test_batch_begin if hooks.needs("test_batch_begin") else None
+        end = hooks.on_test_batch_end if hooks.needs("test_batch_end") else None
+        hooks.on_test_begin()
+    results.reset()
+    step = model._test_step(batches.weighted)
+    with inference(step):
+        total, count = run_epoch(step, batches.epoch(), begin, end, results)
+    found = results.values(total / count) if total is not None else {}
+    if hooks is not None:
+        hooks.on_test_end()
+    return found
+
+
+def predict(model, batches, hooks=None):
+    """A list of arrays: the outputs for all samples."""
+    step = model._predict_step()
+    begin = end = None
+    if hooks is not None:
+        begin = hooks.on_predict_batch_begin if hooks.needs("predict_batch_begin") else None
+        end = hooks.on_predict_batch_end if hooks.needs("predict_batch_end") else None
+        hooks.on_predict_begin()
+    held, at = None, 0
+    with inference(step):
+        for i, batch in enumerate(batches.epoch()):
+            size = len(batch[0])
+            if begin is not None:
+                begin(i, {"batch": i, "size": size})
+            found = step(batch)
+            if batches.samples is None:
+                held = held or [[] for _ in found]
+                for parts, out in zip(held, found):
+                    parts.append(out.cpu())
+            elif held is None and size == batches.samples:
+                held = [out.cpu() for out in found]
+            else:
+                if held is None:
+                    held = [
+                        torch.empty((batches.samples, *out.shape[1:]), dtype=out.dtype) for out in found
+                    ]
+                for whole, out in zip(held, found):
+                    whole[at : at + len(out)].copy_(out)
+            at += size
+            if end is not None:
+                end(i, {"batch": i, "size": size, "outputs": [out.cpu().numpy() for out in found]})
+    if hooks is not None:
+        hooks.on_predict_end()
+    if batches.samples is None:
+        held = [torch.cat(parts) for parts in held or []]
+    return [whole.detach().contiguous().numpy() for whole in held or []]
+
+
+def inference(step):
+    """Inference mode, unless the step itself takes gradients."""
+    return torch.enable_grad() if step.lowered.needs_grad else torch.inference_mode()
