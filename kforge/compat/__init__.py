@@ -1,0 +1,1 @@
+"""What lets programs written for other versions run: old module paths, names and arguments."""
