@@ -13,9 +13,13 @@ from collections import defaultdict
 import numpy as np
 
 __all__ = [
+    "answer_as",
+    "backend",
     "cast_to_floatx",
     "check_data_format",
     "epsilon",
+    "fix_learning_phase",
+    "fixed_learning_phase",
     "floatx",
     "get_uid",
     "home",
@@ -59,9 +63,9 @@ def epsilon():
     return _settings["epsilon"]
 
 
-def set_epsilon(epsilon):
+def set_epsilon(e):
     """Sets the fuzz factor."""
-    _settings["epsilon"] = float(epsilon)
+    _settings["epsilon"] = float(e)
 
 
 def image_data_format():
@@ -88,6 +92,30 @@ def check_data_format(value):
 def cast_to_floatx(x):
     """A NumPy array of `x` in the default float type."""
     return np.asarray(x, dtype=floatx())
+
+
+# The name that `K.backend()` answers, and the learning phase that `K.set_learning_phase` fixed.
+_state = {"backend": "torch", "learning_phase": None}
+
+
+def backend():
+    """The name of the backend: ``$KERAS_BACKEND`` if set, "tensorflow" where kforge is Keras."""
+    return os.environ.get("KERAS_BACKEND") or _state["backend"]
+
+
+def answer_as(backend):
+    """Sets what `backend` answers."""
+    _state["backend"] = backend
+
+
+def fixed_learning_phase():
+    """The learning phase, 0 or 1, if `K.set_learning_phase` fixed it; else None."""
+    return _state["learning_phase"]
+
+
+def fix_learning_phase(value):
+    """Fixes the learning phase to 0 or 1, or with None frees it."""
+    _state["learning_phase"] = value
 
 
 # Numbers given to automatic names ("dense_1"), one counter a prefix.

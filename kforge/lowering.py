@@ -321,7 +321,7 @@ class _Builder:
     def place(self, order, outputs):
         """Placeholders come first: the inputs, then every tensor that the graph holds."""
         for i, tensor in enumerate(self.inputs):
-            node = self.graph.placeholder(_identifier(tensor._name or f"input_{i}"))
+            node = self.parameter(tensor._name or f"input_{i}")
             self.nodes.setdefault(tensor.key, node)
         held = [op.args[0] for op in order if op.func is symbolic.constant]
         held += [leaf for op in order for leaf in _dependencies(op, self.phase)]
@@ -329,10 +329,16 @@ class _Builder:
             tensor = leaf.native if isinstance(leaf, Variable) else leaf
             if isinstance(tensor, torch.Tensor) and id(tensor) not in self.nodes:
                 name = leaf.name[:-2] if isinstance(leaf, Variable) else "constant"
-                self.nodes[id(tensor)] = self.graph.placeholder(_identifier(name))
+                self.nodes[id(tensor)] = self.parameter(name)
                 self.captured.append(tensor)
         for key in [k for k in self.nodes if k in self.tracked]:
             self.nodes[key] = self.graph.call_function(_track, (self.nodes[key],))
+
+    def parameter(self, name):
+        """A parameter of the generated function, under a name that no other has."""
+        node = self.graph.placeholder(_identifier(name))
+        node.target = node.name
+        return node
 
     def emit(self, op):
         """Adds what computes `op`; its value is then in `nodes`."""

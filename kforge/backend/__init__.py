@@ -1,0 +1,27 @@
+"""K: the functions of `keras.backend`, written once in torch operations.
+
+They work on symbolic tensors and variables (which records them), on torch tensors (at once), and
+on NumPy arrays and numbers (as constants).
+"""
+
+# ruff: noqa: F401, F403  (a list of what is public; each module says what it offers)
+
+from ..config import (
+    backend,
+    cast_to_floatx,
+    epsilon,
+    floatx,
+    get_uid,
+    image_data_format,
+    name_scope,
+    reset_uids,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+)
+from ..config import check_data_format as normalize_data_format
+from .math import *
+from .random import *
+from .session import *
+from .session import _get_available_gpus
+from .variables import *

@@ -1,0 +1,120 @@
+"""Random tensors: new values each time that they are computed.
+
+With a seed, an operation has a stream of its own. Without one it draws from torch's, which follows
+NumPy's unless the script seeds torch itself: scripts for Keras make runs repeatable by
+``np.random.seed``.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from .. import symbolic
+from ..devices import current_device
+from ..symbolic import torch_dtype
+from .values import factory, sizes
+from .variables import variable
+
+__all__ = [
+    "random_binomial",
+    "random_normal",
+    "random_normal_variable",
+    "random_uniform",
+    "random_uniform_variable",
+    "truncated_normal",
+]
+
+# Streams of seeded operations in code that runs on values, where no operation is recorded that
+# could hold one: {(seed, device): generator}.
+_streams = {}
+
+# The seeds of torch's own stream that no script has chosen: the first one, and ours.
+_unchosen = {torch.initial_seed()}
+
+
+def forget_streams():
+    """Seeded operations in code that runs on values begin again."""
+    _streams.clear()
+
+
+def stream(seed):
+    """The generator for an operation with this seed; None means torch's own stream."""
+    if seed is None:
+        if not symbolic.is_executing():
+            _follow_numpy()
+        return None
+    device = current_device()
+    if not symbolic.is_executing():
+        return torch.Generator(device).manual_seed(int(seed))
+    if (seed, device) not in _streams:
+        _streams[seed, device] = torch.Generator(device).manual_seed(int(seed))
+    return _streams[seed, device]
+
+
+def _follow_numpy():
+    if torch.initial_seed() in _unchosen:
+        seed = np.random.randint(2**31 - 1)
+        _unchosen.add(seed)
+        torch.manual_seed(seed)
+
+
+def _draw(method, shape, dtype, seed, *args):
+    dtype = torch_dtype(dtype)
+    generator = stream(seed)
+    return factory(_random, shape, method, dtype, current_device(), generator, args, dtype=dtype)
+
+
+def _random(shape, method, dtype, device, generator, args):
+    return method(torch.empty(sizes(shape), dtype=dtype, device=device), generator, *args)
+
+
+def _normal(x, generator, mean, stddev):
+    return x.normal_(generator=generator).mul_(stddev).add_(mean)
+
+
+def _uniform(x, generator, low, high):
+    if not x.dtype.is_floating_point:
+        return x.random_(int(low), int(high), generator=generator)
+    return x.uniform_(generator=generator).mul_(high - low).add_(low)
+
+
+def _binomial(x, generator, p):
+    return torch.empty_like(x, dtype=torch.float32).uniform_(generator=generator).lt(p).to(x.dtype)
+
+
+def _truncated(x, generator, mean, stddev):
+    # Values beyond two standard deviations are not drawn: uniform quantiles between them.
+    bound = math.erf(math.sqrt(2.0))
+    x = x.uniform_(-bound, bound, generator=generator).erfinv_().mul_(math.sqrt(2.0))
+    return x.clamp_(-2.0, 2.0).mul_(stddev).add_(mean)
+
+
+def random_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+    """Normally distributed values."""
+    return _draw(_normal, shape, dtype, seed, mean, stddev)
+
+
+def random_uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
+    """Values evenly distributed in [minval, maxval); integers for an integer dtype."""
+    return _draw(_uniform, shape, dtype, seed, minval, maxval)
+
+
+def random_binomial(shape, p=0.0, dtype=None, seed=None):
+    """Ones with probability `p`, else zeros."""
+    return _draw(_binomial, shape, dtype, seed, p)
+
+
+def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+    """Normally distributed values, none further than two standard deviations from the mean."""
+    return _draw(_truncated, shape, dtype, seed, mean, stddev)
+
+
+def random_uniform_variable(shape, low, high, dtype=None, name=None, seed=None):
+    """A variable with values evenly distributed in [low, high)."""
+    return variable(random_uniform(shape, low, high, dtype, seed), dtype, name)
+
+
+def random_normal_variable(shape, mean, scale, dtype=None, name=None, seed=None):
+    """A variable with normally distributed values of standard deviation `scale`."""
+    return variable(random_normal(shape, mean, scale, dtype, seed), dtype, name)

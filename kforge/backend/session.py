@@ -1,0 +1,244 @@
+"""What runs: compiled functions, gradients, the learning phase; and what a session used to hold."""
+
+import functools
+import gc
+import warnings
+
+import torch
+
+from .. import config, lowering
+from ..devices import current_device
+from ..symbolic import KerasTensor, Symbolic, _map, as_tensor, executing, leaves
+from ..variable import Variable, to_numpy
+from . import random
+from .values import as_list, scalar_or_array, tensor
+from .variables import sparse
+
+__all__ = [
+    "Function",
+    "clear_session",
+    "eager",
+    "function",
+    "get_session",
+    "gradients",
+    "learning_phase",
+    "manual_variable_initialization",
+    "set_learning_phase",
+    "set_session",
+    "symbolic",
+    "v1_variable_initialization",
+]
+
+
+def learning_phase():
+    """The learning phase, 0 (test) or 1 (train): a tensor to be fed, or a number.
+
+    It is a number where `set_learning_phase` fixed it, and in code that runs on values.
+    """
+    fixed = config.fixed_learning_phase()
+    return lowering.learning_phase() if fixed is None else fixed
+
+
+def set_learning_phase(value):
+    """Fixes the learning phase: 0 (test) or 1 (train)."""
+    if value not in (0, 1):
+        raise ValueError(f"Expected learning phase to be 0 or 1. Got {value!r}.")
+    config.fix_learning_phase(int(value))
+
+
+# ---- functions --------------------------------------------------------------------------------
+
+
+def function(inputs, outputs, updates=None, **kwargs):
+    """A function of NumPy arrays that computes `outputs` from `inputs` and carries out `updates`.
+
+    `inputs` may be any symbolic tensors, the learning phase among them; `outputs` a tensor, or
+    nested lists, tuples and dicts of them. `updates` holds changes made by `K.update...` or pairs
+    (variable, new value). Keywords: `name`; `feed_dict`, values for more tensors, {tensor: value};
+    `fetches`, more tensors or updates to compute.
+    """
+    return Function(inputs, outputs, updates, **kwargs)
+
+
+class Function:
+    """What `function` gives. It is lowered once for each learning phase that it is called in."""
+
+    # `options` and `run_metadata` configure TensorFlow's own profiler.
+    _KEYWORDS = ("name", "feed_dict", "fetches", "options", "run_metadata")
+
+    def __init__(self, inputs, outputs, updates=None, **kwargs):
+        for keyword in kwargs:
+            if keyword not in self._KEYWORDS:
+                raise ValueError(
+                    f"Invalid argument {keyword!r} passed to K.function. "
+                    f"Expected one of {self._KEYWORDS}."
+                )
+        if updates is not None and not isinstance(updates, (list, tuple)):
+            raise TypeError(f"`updates` should be a list or tuple. Got {updates!r}.")
+        self.name = kwargs.get("name")
+        self.inputs, self.structure = leaves(inputs), outputs
+        self.outputs = [tensor(x) for x in leaves(outputs)]
+        self.updates = [
+            lowering.update("assign", *u) if isinstance(u, tuple) else u for u in updates or ()
+        ]
+        self.updates += as_list(kwargs.get("fetches") or [])
+        self.fixed_feeds = list((kwargs.get("feed_dict") or {}).items())
+        self._lowered = {}
+        self._phase_at = None
+        for i, x in enumerate(self.inputs):
+            if x is lowering.learning_phase():
+                self._phase_at = i
+            elif not isinstance(x, KerasTensor):
+                raise TypeError(f"Input {i} of K.function should be a symbolic tensor. Got {x!r}.")
+        self._fed = [x for i, x in enumerate(self.inputs) if i != self._phase_at]
+        self._fed += [x for x, _ in self.fixed_feeds]
+
+    def lowered(self, phase):
+        """What computes it in this learning phase."""
+        if phase not in self._lowered:
+            self._lowered[phase] = lowering.lower(self.outputs, self._fed, self.updates, phase)
+        return self._lowered[phase]
+
+    def __call__(self, inputs=()):
+        values = leaves(inputs)
+        if len(values) != len(self.inputs):
+            raise ValueError(
+                f"K.function {self.name or ''} takes {len(self.inputs)} inputs, "
+                f"{[x.name for x in self.inputs]}. Got {len(values)}."
+            )
+        phase = 0 if self._phase_at is None else int(bool(values.pop(self._phase_at)))
+        values += [v for _, v in self.fixed_feeds]
+        found = self.lowered(phase).run([_feed(x, v) for x, v in zip(self._fed, values)])
+        found = [scalar_or_array(to_numpy(t.to_dense() if t.is_sparse else t)) for t in found]
+        if type(self.structure) is list and len(found) == len(self.structure):
+            return found  # a flat list, as nearly always
+        results = iter(found)
+        return _map(lambda _: next(results), self.structure)
+
+
+def _feed(x, value):
+    """`value` as a tensor for the symbolic `x`; `ValueError` where its shape does not fit."""
+    if isinstance(value, Variable):
+        value = value.view.detach()
+    elif isinstance(value, KerasTensor):
+        raise TypeError(f"The value fed for {x.name} is a symbolic tensor; feed an array.")
+    if hasattr(value, "tocoo"):
+        value = sparse(value, x.dtype)
+    value = as_tensor(value, x.dtype)
+    given, expected = value.shape, x.shape
+    if len(given) != len(expected) or any(
+        e is not None and e != g for g, e in zip(given, expected)
+    ):
+        raise ValueError(
+            f"Cannot feed value of shape {tuple(given)} for tensor {x.name!r}, which has shape "
+            f"{tuple(expected)}."
+        )
+    return value.to(current_device(), x.dtype)
+
+
+def gradients(loss, variables):
+    """Gradients of the sum of `loss` (a tensor or a list) for each of `variables`.
+
+    A list of tensors; None where nothing connects the two.
+    """
+    ys, xs = [tensor(y) for y in as_list(loss)], as_list(variables)
+    if any(isinstance(t, KerasTensor) for t in (*ys, *xs)):
+        return lowering.gradients(ys, xs)
+    values = [x.native if isinstance(x, Variable) else x for x in xs]
+    total = sum(y.sum() for y in ys)
+    found = torch.autograd.grad(total, values, create_graph=True, allow_unused=True)
+    return [
+        g if g is None or not isinstance(x, Variable) or x.layout is None else x.layout.to_keras(g)
+        for g, x in zip(found, xs)
+    ]
+
+
+def symbolic(func):
+    """A decorator for functions that build a graph: there is only one, so it changes nothing."""
+    return func
+
+
+def eager(func):
+    """A decorator for functions that run at once on torch tensors and the values of variables."""
+
+    @functools.wraps(func)
+    def run(*args, **kwargs):
+        with executing():
+            return func(*args, **kwargs)
+
+    return run
+
+
+# ---- what a session used to hold --------------------------------------------------------------
+
+
+def clear_session():
+    """Names start again at 1, the learning phase is free again, and memory is given back.
+
+    Models that are still referred to go on working.
+    """
+    config.reset_uids()
+    config.fix_learning_phase(None)
+    random.forget_streams()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+class Session:
+    """Stands for TensorFlow's session, of which there is no need: variables hold their values."""
+
+    graph = None
+
+    def run(self, fetches, feed_dict=None, **kwargs):
+        """Values of tensors, and changes carried out, with `feed_dict` fed."""
+        feeds = feed_dict or {}
+        wanted = [x for x in leaves(fetches) if isinstance(x, Symbolic)]
+        found = iter(Function(list(feeds), wanted)(list(feeds.values())))
+        return _map(lambda x: next(found) if isinstance(x, Symbolic) else None, fetches)
+
+    def close(self):
+        """Nothing to do."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+_session = Session()
+
+
+@functools.cache
+def _explain():
+    warnings.warn(
+        "kforge has no TensorFlow session: variables hold their values and tensors are computed "
+        "by PyTorch. `K.get_session()` gives an object whose `run` works, `K.set_session()` has "
+        "no effect; choose devices with `kforge.device` or CUDA_VISIBLE_DEVICES.",
+        stacklevel=3,
+    )
+
+
+def get_session():
+    """An object with the `run` of TensorFlow's session, for scripts that use it."""
+    _explain()
+    return _session
+
+
+def set_session(session):
+    """Has no effect: there is no session to set."""
+    _explain()
+
+
+def manual_variable_initialization(value):
+    """Has no effect: variables have their initial values from the start."""
+
+
+def v1_variable_initialization():
+    """Has no effect: variables have their initial values from the start."""
+
+
+def _get_available_gpus():
+    """Names of the CUDA devices, as TensorFlow writes them; private, but met in scripts."""
+    return [f"/device:GPU:{i}" for i in range(torch.cuda.device_count())]

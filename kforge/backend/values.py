@@ -1,0 +1,80 @@
+"""What all of K stands on: arguments as tensors, shapes as numbers, functions run or recorded."""
+
+import numpy as np
+import torch
+
+from .. import symbolic
+from ..devices import current_device
+from ..symbolic import KerasTensor, Op, Symbolic, as_tensor, leaves, record
+
+__all__ = ["apply", "as_list", "factory", "mixed_shape", "scalar_or_array", "sizes", "tensor"]
+
+
+def tensor(x, dtype=None):
+    """`x` if it is a tensor, else NumPy or Python data as one: symbolic outside execution."""
+    if isinstance(x, (torch.Tensor, Symbolic)):
+        return x
+    value = as_tensor(x, dtype)
+    if isinstance(value, Symbolic):  # a list that holds symbolic tensors
+        return value
+    value = value.to(current_device())
+    return value if symbolic.is_executing() else symbolic.constant(value)
+
+
+def apply(func, *args, **kwargs):
+    """Runs `func` on torch tensors; records it where an argument is symbolic.
+
+    For functions that need sizes or values: `func` works on tensors, those on "meta" included.
+    """
+    if any(isinstance(leaf, Symbolic) for leaf in leaves([args, kwargs])):
+        return record(func, *args, **kwargs)
+    return func(*args, **kwargs)
+
+
+def sizes(shape):
+    """A shape as a list of int, of one whose items may be 0-dimensional tensors, or a tensor."""
+    if isinstance(shape, torch.Tensor):
+        return shape.tolist()
+    return [int(size) for size in shape]
+
+
+def mixed_shape(shape):
+    """A shape as the user wrote it, ready to be recorded: a list of int and symbolic, or a tensor.
+
+    A list of int only is static.
+    """
+    if isinstance(shape, (Symbolic, torch.Tensor)):
+        return shape
+    if isinstance(shape, (int, np.integer)):
+        return [int(shape)]
+    return [s if isinstance(s, (Symbolic, torch.Tensor)) else int(s) for s in shape]
+
+
+def factory(func, shape, *args, dtype):
+    """Records `func(shape, *args)`, which makes a tensor of that shape out of nothing.
+
+    While executing, or where neither is symbolic, see `apply`, the function runs.
+    """
+    shape = mixed_shape(shape)
+    if symbolic.is_executing():
+        return record(func, shape, *args)
+    op = Op(func, (shape, *args))
+    probes = tuple(
+        torch.empty(
+            sizes(symbolic._map(lambda s, i=i: symbolic._probe_of(s, i), shape)),
+            dtype=dtype,
+            device="meta",
+        )
+        for i in (0, 1)
+    )
+    return KerasTensor(op, None, probes)
+
+
+def as_list(x):
+    """`x` itself if it is a list, the items of a tuple, else a list of it alone."""
+    return list(x) if isinstance(x, (list, tuple)) else [x]
+
+
+def scalar_or_array(array):
+    """A NumPy array as TensorFlow gives it: without dimensions, a NumPy scalar."""
+    return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
