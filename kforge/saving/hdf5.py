@@ -166,10 +166,9 @@ class Reader:
                 return None
             attribute = h5py.h5a.open(self._node, key)
             kind, shape = attribute.get_type(), attribute.shape
-            null = attribute.get_space().get_simple_extent_type() == h5py.h5s.NULL
-        if 0 in shape:
+        if shape is not None and 0 in shape:
             return []  # Keras leaves an empty list to NumPy, which takes it for float64
-        if null or not isinstance(kind, h5py.h5t.TypeStringID):
+        if shape is None or not isinstance(kind, h5py.h5t.TypeStringID):
             raise DamagedFileError(f"{where} is not text.")
         each = 16 if kind.is_variable_str() else kind.get_size()
         if math.prod(shape) * each > MAX_LIST:
