@@ -12,7 +12,7 @@ import sys
 import torch
 from torch import fx
 
-from . import symbolic
+from . import passes, symbolic
 from .symbolic import KerasTensor, Op, Symbolic, leaves
 from .variable import Variable, to_numpy
 
@@ -315,6 +315,7 @@ class _Builder:
             change = UPDATES[kind][0] if variable is not None else kind
             changes.append((change, variable, positions, extra))
         self.graph.output(tuple(results))
+        passes.optimize(self.graph)
         module = fx.GraphModule(torch.nn.Module(), self.graph, "Lowered")
         return Lowered(module, self.captured, n, changes, bool(grads), self.phase)
 

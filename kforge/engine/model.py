@@ -8,13 +8,13 @@ from .. import config as settings
 from .. import lowering, symbolic
 from ..registry import plain
 from ..symbolic import KerasTensor
+from ..training.methods import TrainingMethods
 from ..variable import to_numpy
 from .inputs import Input
 from .layer import Layer, _unique, automatic_name, layers
 from .network import graph_config, graph_from_config, run_graph, trace_graph
 from .node import Node, to_list, unpack
 from .summary import print_summary
-from ..training.methods import TrainingMethods
 
 __all__ = ["Model"]
 

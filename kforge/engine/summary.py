@@ -41,7 +41,7 @@ def print_summary(model, line_length=None, positions=None, print_fn=None):
     for i, layer in enumerate(model.layers):
         sources = [] if chain else _sources(layer, nodes)
         fields = [f"{layer.name} ({type(layer).__name__})", _output_shape(layer), _params(layer)]
-        row(fields if chain else [*fields, *sources[:1] or [""]])
+        row(fields if chain else [*fields, *(sources[:1] or [""])])
         for source in sources[1:]:
             row(["", "", "", source])
         print_fn(("=" if i == len(model.layers) - 1 else "_") * line_length)

@@ -1,0 +1,89 @@
+"""Models: classes, saving and loading, cloning."""
+
+from . import symbolic
+from .engine import Input, InputLayer, Model, Sequential
+from .engine.node import to_list, unpack
+
+__all__ = [
+    "Input",
+    "InputLayer",
+    "Model",
+    "Sequential",
+    "clone_model",
+]
+
+
+def clone_model(model, input_tensors=None):
+    """A model of the same architecture with new layers and new weights.
+
+    `input_tensors`: symbolic tensors to build it on, instead of new placeholders. Raises
+    `ValueError` for subclassed models and for as many tensors as there are not inputs.
+    """
+    if not isinstance(model, Model):
+        raise ValueError(f"Expected `model` argument to be a `Model` instance, got {model!r}")
+    if isinstance(model, Sequential):
+        return _clone_sequential(model, input_tensors)
+    if model._graph is None:
+        raise ValueError(
+            f"Expected `model` argument to be a functional `Model` instance, but got {model!r}, a "
+            "subclass with its own `call`."
+        )
+    return _clone_graph(model, input_tensors)
+
+
+def _clone_layer(layer):
+    return type(layer).from_config(layer.get_config())
+
+
+def _clone_sequential(model, input_tensors):
+    cloned = [
+        clone_model(layer) if isinstance(layer, Model) else _clone_layer(layer)
+        for layer in model.layers
+    ]
+    if input_tensors is None:
+        return Sequential(cloned, name=model.name)
+    tensors = to_list(input_tensors)
+    if len(tensors) != 1:
+        raise ValueError(f"A Sequential model has one input; got {len(tensors)} tensors.")
+    tensor = _as_input(tensors[0], f"input_wrapper_for_{model.layers[0].name}")
+    return Sequential([tensor._keras_history[0], *cloned], name=model.name)
+
+
+def _as_input(tensor, name):
+    """`tensor`, made the result of an input layer if it is not."""
+    history = getattr(tensor, "_keras_history", None)
+    if history and isinstance(history[0], InputLayer):
+        return tensor
+    if isinstance(tensor, symbolic.KerasTensor):
+        tensor = tensor.alias()
+    return Input(tensor=tensor, name=name)
+
+
+def _clone_graph(model, input_tensors):
+    graph = model._graph
+    if input_tensors is None:
+        tensors = [
+            Input(batch_shape=tuple(t.shape), dtype=t._keras_history[0].dtype, name=name)
+            for t, name in zip(graph.inputs, model.input_names)
+        ]
+    else:
+        given = to_list(input_tensors)
+        if len(given) != len(graph.inputs):
+            raise ValueError(
+                f"The model has {len(graph.inputs)} inputs, but {len(given)} tensors were given."
+            )
+        names = [f"input_wrapper_for_{name}" for name in model.input_names]
+        tensors = [_as_input(t, name) for t, name in zip(given, names)]
+    made = {t.key: x for t, x in zip(graph.inputs, tensors)}
+    twins = {}
+    for node in graph.nodes:
+        layer = node.outbound_layer
+        if isinstance(layer, InputLayer):
+            continue
+        if layer not in twins:
+            twins[layer] = clone_model(layer) if isinstance(layer, Model) else _clone_layer(layer)
+        inputs = unpack([made[t.key] for t in node.input_tensors])
+        outputs = to_list(twins[layer](inputs, **node.arguments))
+        made.update((t.key, x) for t, x in zip(node.output_tensors, outputs))
+    outputs = [made[t.key] for t in graph.outputs]
+    return Model(tensors, unpack(outputs), name=model.name)

@@ -1,0 +1,108 @@
+"""Rewrites of lowered graphs. Each is a function on an `fx.Graph`; values stay the same.
+
+Layers speak channels_last and kernels channels_first, so that permutations, which are views, stand
+around every spatial kernel. They sink below element-wise operations until they meet their inverse.
+Activations then follow their kernels directly and can overwrite the result.
+"""
+
+import operator
+
+import torch
+import torch.nn.functional as F
+
+__all__ = ["optimize"]
+
+_UNARY = {
+    torch.relu,
+    F.relu,
+    torch.sigmoid,
+    torch.tanh,
+    torch.exp,
+    torch.abs,
+    torch.square,
+    torch.clamp,
+    F.elu,
+    F.selu,
+    F.softplus,
+    F.softsign,
+    F.leaky_relu,
+    operator.neg,
+    operator.abs,
+}
+_BINARY = {
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    torch.add,
+    torch.sub,
+    torch.mul,
+    torch.maximum,
+    torch.minimum,
+}
+# Kernels whose backward does not look at their result.
+_FRESH = {F.linear, torch.conv1d, torch.conv2d, torch.conv3d, F.conv1d, F.conv2d, F.conv3d}
+_RELU = {torch.relu, F.relu}
+
+
+def optimize(graph):
+    """Applies all rewrites."""
+    _sink_permutations(graph)
+    _cancel_permutations(graph)
+    graph.eliminate_dead_code()
+    _overwrite_with_relu(graph)
+
+
+def _order(node):
+    """The permutation that a node applies, None if it is no permutation."""
+    if node.op == "call_function" and node.target is torch.permute and len(node.args) == 2:
+        return tuple(node.args[1])
+    return None
+
+
+def _is_node(x):
+    return isinstance(x, torch.fx.Node)
+
+
+def _sink_permutations(graph):
+    """f(permute(x)) -> permute(f(x)) for element-wise f of which `permute(x)` is the only use."""
+    for node in list(graph.nodes):
+        if node.op != "call_function":
+            continue
+        operands = [a for a in node.args if _is_node(a)]
+        if node.target in _UNARY:
+            fits = len(operands) == 1
+        else:
+            fits = node.target in _BINARY and len(operands) == len(node.args)
+        if not fits or any(_is_node(a) for a in node.kwargs.values()):
+            continue
+        orders = {_order(a) for a in operands}
+        if len(orders) != 1 or None in orders or any(len(a.users) > 1 for a in operands):
+            continue
+        (order,) = orders
+        with graph.inserting_after(node):
+            permuted = graph.call_function(torch.permute, (node, order))
+        node.replace_all_uses_with(permuted, delete_user_cb=lambda user, p=permuted: user is not p)
+        node.args = tuple(a.args[0] if _is_node(a) else a for a in node.args)
+
+
+def _cancel_permutations(graph):
+    """permute(permute(x)) is one permutation, or none."""
+    for node in list(graph.nodes):
+        outer = _order(node)
+        if outer is None:
+            continue
+        while (inner := _order(node.args[0])) is not None:
+            outer = tuple(inner[i] for i in outer)
+            node.args = (node.args[0].args[0], outer)
+        if outer == tuple(range(len(outer))):
+            node.replace_all_uses_with(node.args[0])
+
+
+def _overwrite_with_relu(graph):
+    """relu of a kernel's result that nothing else uses works in place."""
+    for node in graph.nodes:
+        if node.op == "call_function" and node.target in _RELU and len(node.args) == 1:
+            source = node.args[0]
+            if source.target in _FRESH and len(source.users) == 1:
+                node.target = torch.relu_
