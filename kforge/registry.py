@@ -57,7 +57,7 @@ def custom_object_scope(*args):
 
 
 def has_arg(fn, name, accept_all=False):
-    """Whether `fn` takes a keyword argument `name` (with `accept_all`, also through ``**kwargs``)."""
+    """Whether `fn` takes a keyword argument `name`; with `accept_all`, also by ``**kwargs``."""
     try:
         parameters = inspect.signature(fn).parameters
     except (TypeError, ValueError):  # some builtins have no signature
@@ -184,6 +184,25 @@ def _arguments(cls):
             parameters = inspect.signature(base.__init__).parameters.values()
             return [p.name for p in parameters if p.kind in kinds and p.name != "self"]
     return []
+
+
+def class_around(module, name, base, fn, arguments):
+    """A subclass of `base`, at home in `module`, whose constructor gives `fn` to that of `base`.
+
+    It takes `arguments`, {name: default}, and passes them on by name.
+    """
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(k, kind, default=v) for k, v in arguments.items()]
+    signature = inspect.Signature([inspect.Parameter("self", kind), *parameters])
+
+    def __init__(self, *args, **kwargs):
+        given = signature.bind(self, *args, **kwargs)
+        given.apply_defaults()
+        base.__init__(fn=fn, **given.arguments)
+
+    __init__.__signature__ = signature
+    body = {"__init__": __init__, "__module__": module, "__doc__": f"Around `{fn.__name__}`."}
+    return type(name, (base,), body)
 
 
 def plain(value):
