@@ -16,7 +16,9 @@ import importlib.util
 import os
 import sys
 
-__all__ = ["ALIASES", "HOMES", "ROOTS", "SHOWN", "install", "installed", "uninstall"]
+from .. import config
+
+__all__ = ["ALIASES", "COMPANIONS", "HOMES", "SHOWN", "install", "installed", "uninstall"]
 
 KERAS_VERSION = "2.3.1"
 
@@ -131,8 +133,8 @@ HOMES = {
     "utils.np_utils": "to_categorical",
 }
 
-#: The packages that kforge stands for, and the path that each begins at.
-ROOTS = {"keras": "", "keras_applications": "applications", "keras_preprocessing": "preprocessing"}
+#: Packages that Keras 2.2 and 2.3 brought along; kforge stands for those that are not installed.
+COMPANIONS = {"keras_applications": "applications", "keras_preprocessing": "preprocessing"}
 
 _SERIAL = "K deserialize_keras_object serialize_keras_object"
 _LAYERS = "InputSpec K Layer activations constraints initializers interfaces regularizers"
@@ -246,25 +248,19 @@ def install():
     """
     if installed():
         return
-    for name in [n for n in sys.modules if n.partition(".")[0] in ROOTS]:
-        _set(sys.modules, name, _ABSENT)
-    kforge = importlib.import_module(_PACKAGE)
-    modules = {"": kforge, **{path: _load(target) for path, target in ALIASES.items()}}
-    modules = {path: module for path, module in modules.items() if module is not None}
-    # kforge's own modules too, or `keras.symbolic` would be a second copy of that file.
-    for name, module in list(sys.modules.items()):
-        if name.startswith(_PACKAGE + "."):
-            modules.setdefault(name[len(_PACKAGE) + 1 :], module)
-    for path, module in modules.items():
-        for name in _names_of(path):
-            _set(sys.modules, name, module)
-    for path in ALIASES:
-        parent, _, name = path.rpartition(".")
-        if path in modules and parent in modules and not hasattr(modules[parent], name):
-            _set(vars(modules[parent]), name, modules[path])
-    _show_names(modules)
-    _set(vars(kforge), "__version__", KERAS_VERSION)
-    _inherit()
+    try:
+        for name in [n for n in sys.modules if n.partition(".")[0] == "keras"]:
+            _set(sys.modules, name, _ABSENT)
+        modules = _modules()
+        _register(modules)
+        _show_names(modules)
+        _set(vars(modules[""]), "__version__", KERAS_VERSION)
+        _inherit()
+        config.answer_as("tensorflow")
+        _undo.append(lambda: config.answer_as("torch"))
+    except BaseException:
+        uninstall()
+        raise
 
 
 def uninstall():
@@ -276,12 +272,32 @@ def uninstall():
 _PACKAGE = __name__.partition(".")[0]
 
 
-def _names_of(path):
-    """The full names under which scripts know the module at `path`."""
-    yield f"keras.{path}" if path else "keras"
-    for name, root in ROOTS.items():
-        if root and (path == root or path.startswith(root + ".")):
-            yield name + path[len(root) :]
+def _modules():
+    """Every path to its module: those of the table, and kforge's own."""
+    modules = {"": importlib.import_module(_PACKAGE)}
+    for path, target in ALIASES.items():
+        module = _load(target)
+        if module is not None:
+            modules[path] = module
+    # Without kforge's own, `import keras.symbolic` would load that file a second time.
+    for name, module in list(sys.modules.items()):
+        if name.startswith(_PACKAGE + "."):
+            modules.setdefault(name[len(_PACKAGE) + 1 :], module)
+    return modules
+
+
+def _register(modules):
+    """Names the modules in `sys.modules`, and as attributes of their parents."""
+    companions = {n: p for n, p in COMPANIONS.items() if importlib.util.find_spec(n) is None}
+    for path, module in modules.items():
+        _set(sys.modules, f"keras.{path}" if path else "keras", module)
+        for name, root in companions.items():
+            if path == root or path.startswith(root + "."):
+                _set(sys.modules, name + path[len(root) :], module)
+    for path in ALIASES:
+        parent, _, name = path.rpartition(".")
+        if path in modules and parent in modules and not hasattr(modules[parent], name):
+            _set(vars(modules[parent]), name, modules[path])
 
 
 def _load(target):

@@ -46,7 +46,7 @@ def parameters(function, drop_self=False):
 
 
 def unwrapped(function):
-    """(where, function): looks through the bare `(*args, **kwargs)` wrappers of keras.applications."""
+    """(where, function): sees through the bare wrappers of keras.applications."""
     if function.__closure__ and function.__qualname__.startswith("keras_modules_injection.<"):
         inner = function.__closure__[0].cell_contents
         package = importlib.import_module(inner.__module__.replace(".", "_", 1))
