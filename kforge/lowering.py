@@ -14,7 +14,7 @@ from torch import fx
 
 from . import passes, symbolic
 from .symbolic import KerasTensor, Op, Symbolic, leaves
-from .variable import Variable, to_numpy
+from .variable import UPDATES, Variable, _update, is_update, to_numpy, update
 
 __all__ = ["Lowered", "effect", "evaluate", "gradients", "learning_phase", "lower", "update"]
 
@@ -64,33 +64,6 @@ def select(train, test):
     return out
 
 
-# How a variable changes: (in place, as a new value). Extra arguments come last.
-UPDATES = {
-    "assign": (torch.Tensor.copy_, lambda old, new: new),
-    "add": (torch.Tensor.add_, torch.add),
-    "sub": (torch.Tensor.sub_, torch.sub),
-    "lerp": (torch.Tensor.lerp_, torch.lerp),
-}
-
-
-def _update(kind, variable, operand, *extra):
-    raise AssertionError("carried out after the run")
-
-
-def update(kind, variable, operand, *extra):
-    """Records a change of a variable (see `UPDATES`), carried out when what depends on it runs.
-
-    While executing, it happens at once.
-    """
-    if symbolic.is_executing():
-        with torch.no_grad():
-            UPDATES[kind][0](variable.view, symbolic._value_of(operand), *extra)
-        return variable.view
-    if not isinstance(operand, Symbolic):
-        operand = symbolic.as_tensor(operand, variable.dtype)
-    return KerasTensor(Op(_update, (kind, variable, operand, *extra)), None, (variable.meta,) * 2)
-
-
 def effect(function, tensors):
     """Records that `function(values of tensors)` runs, without gradients, after the run.
 
@@ -103,11 +76,6 @@ def after(value, updates):
     """`value`, with `updates` carried out whenever it is computed."""
     op = Op(after, (value, list(updates)))
     return KerasTensor(op, None, tuple(symbolic._probe_of(value, i) for i in (0, 1)))
-
-
-def is_update(x):
-    """Whether `x` was made by `update`."""
-    return isinstance(x, KerasTensor) and x.op.func is _update
 
 
 # ---- gradients --------------------------------------------------------------------------------
@@ -329,7 +297,7 @@ class _Builder:
         for leaf in held + leaves(outputs):
             tensor = leaf.native if isinstance(leaf, Variable) else leaf
             if isinstance(tensor, torch.Tensor) and id(tensor) not in self.nodes:
-                name = leaf.name[:-2] if isinstance(leaf, Variable) else "constant"
+                name = getattr(tensor, "keras_name", "constant")
                 self.nodes[id(tensor)] = self.parameter(name)
                 self.captured.append(tensor)
         for key in [k for k in self.nodes if k in self.tracked]:

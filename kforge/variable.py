@@ -4,11 +4,22 @@ Outside execution an operation on a handle is recorded, as Keras does; inside it
 a differentiable zero-copy view of `native`, the tensor that torch's kernels take.
 """
 
+import contextlib
+
 import numpy as np
 import torch
 
 from .devices import current_device
-from .symbolic import Symbolic, TensorShape, as_tensor, is_executing, record
+from .symbolic import (
+    KerasTensor,
+    Op,
+    Symbolic,
+    TensorShape,
+    _value_of,
+    as_tensor,
+    is_executing,
+    record,
+)
 
 __all__ = ["Permuted", "Variable", "in_layout"]
 
@@ -51,6 +62,7 @@ class Variable(Symbolic):
         value = layout.store(value) if layout is not None else value.clone()
         if trainable and value.dtype.is_floating_point:
             value = torch.nn.Parameter(value)
+        value.keras_name = name  # for generated code
         self.native, self.layout = value, layout
         self.trainable, self.constraint = trainable, constraint
         self.name = f"{name}:0"
@@ -93,15 +105,33 @@ class Variable(Symbolic):
         return to_numpy(self.view)
 
     def assign(self, value):
-        """Sets the value; `ValueError` where the shape differs."""
+        """Sets the value; `ValueError` where the shape differs.
+
+        Setting it to a symbolic value is recorded, as `K.update` is; so are `assign_add` and
+        `assign_sub`, and all three within a metric's `update_state`.
+        """
+        return self._change("assign", value)
+
+    def assign_add(self, delta):
+        """Adds to the value; see `assign`."""
+        return self._change("add", delta)
+
+    def assign_sub(self, delta):
+        """Subtracts from the value; see `assign`."""
+        return self._change("sub", delta)
+
+    def _change(self, kind, value):
         value = as_tensor(value, self.dtype)
-        if tuple(value.shape) != self._keras_shape:
+        recorded = isinstance(value, Symbolic) or (_collectors and not is_executing())
+        if kind == "assign" and not recorded and tuple(value.shape) != self._keras_shape:
             raise ValueError(
                 f"Variable {self.name}: cannot assign a value of shape {tuple(value.shape)} to "
                 f"one of shape {self._keras_shape}."
             )
+        if recorded:
+            return update(kind, self, value)
         with torch.no_grad():
-            self.view.copy_(value)
+            UPDATES[kind][0](self.view, value)
         return self
 
     def _reader(self):
@@ -144,6 +174,72 @@ class Variable(Symbolic):
     def item(self):
         """The value of a scalar, while a step runs."""
         return self._materialized().item()
+
+
+# ---- changes -----------------------------------------------------------------------------------
+
+# How a variable changes: (in place, as a new value). Extra arguments come last.
+UPDATES = {
+    "assign": (torch.Tensor.copy_, lambda old, new: new),
+    "add": (torch.Tensor.add_, torch.add),
+    "sub": (torch.Tensor.sub_, torch.sub),
+    "lerp": (torch.Tensor.lerp_, torch.lerp),
+}
+
+
+def _update(kind, variable, operand, *extra):
+    raise AssertionError("carried out after the run")
+
+
+# Lists that every update recorded now goes into (see `collecting`).
+_collectors = []
+
+
+@contextlib.contextmanager
+def collecting():
+    """Within this context, changes of variables are recorded, and go into the list that it gives."""
+    updates = []
+    _collectors.append(updates)
+    try:
+        yield updates
+    finally:
+        _collectors.remove(updates)
+
+
+def update(kind, variable, operand, *extra):
+    """Records a change of a variable (see `UPDATES`), carried out when what depends on it runs.
+
+    While executing, it happens at once.
+    """
+    if is_executing():
+        with torch.no_grad():
+            UPDATES[kind][0](variable.view, _value_of(operand), *extra)
+        return variable.view
+    if not isinstance(operand, Symbolic):
+        operand = as_tensor(operand, variable.dtype)
+    node = KerasTensor(Op(_update, (kind, variable, operand, *extra)), None, (variable.meta,) * 2)
+    for updates in _collectors:
+        updates.append(node)
+    return node
+
+
+def is_update(x):
+    """Whether `x` was made by `update`."""
+    return isinstance(x, KerasTensor) and x.op.func is _update
+
+
+def updated(updates):
+    """{variable: its value once `updates` are carried out, in that order}."""
+    new = {}
+    for node in updates:
+        kind, variable, operand, *extra = node.op.args
+        if variable in new and kind != "assign":
+            node = record(UPDATES[kind][1], new[variable], operand, *extra)
+        new[variable] = node
+    return new
+
+
+# ---- values ------------------------------------------------------------------------------------
 
 
 def to_numpy(tensor):

@@ -1,12 +1,21 @@
 """`Layer`: Keras's contract for layers, on a `torch.nn.Module`."""
 
 import inspect
-import re
 
 import numpy as np
 import torch
 
-from .. import activations, config, constraints, initializers, lowering, regularizers, symbolic
+from .. import (
+    activations,
+    config,
+    constraints,
+    initializers,
+    lowering,
+    metrics,
+    regularizers,
+    symbolic,
+)
+from ..config import automatic_name
 from ..registry import Registry, has_arg
 from ..symbolic import KerasTensor, NeedsValue, Symbolic
 from ..variable import Variable, to_numpy
@@ -52,14 +61,6 @@ class InputSpec:
         return f"InputSpec({', '.join(f'{k}={v}' for k, v in fields)})"
 
 
-def automatic_name(cls_name):
-    """A name such as ``conv2d_1`` for a class such as Conv2D."""
-    snake = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", cls_name)
-    snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", snake).lower()
-    prefix = f"private{snake}" if snake.startswith("_") else snake
-    return f"{prefix}_{config.get_uid(prefix)}"
-
-
 class Layer(torch.nn.Module):
     """A computation with weights, as in Keras: `build` makes the weights, `call` computes.
 
@@ -88,6 +89,7 @@ class Layer(torch.nn.Module):
             _non_trainable_weights=[],
             _losses=[],
             _updates=[],
+            _metrics=[],
             _inbound_nodes=[],
             _outbound_nodes=[],
             _initial_weights=None,
@@ -368,6 +370,14 @@ class Layer(torch.nn.Module):
             if isinstance(change, tuple):
                 change = lowering.update("assign", *change)
             self._updates.append((change, None if inputs is None else to_list(inputs)))
+
+    def add_metric(self, value, name=None):
+        """Reports the mean of a symbolic tensor over the batches of an epoch, as `name`."""
+        metric = metrics.Mean(name=name or getattr(value, "_name", None) or "metric")
+        self._metrics.append((metric, value))
+
+    def _all_metrics(self):
+        return self._metrics + [m for layer in self._sublayers() for m in layer._all_metrics()]
 
     def get_losses_for(self, inputs):
         """Losses that depend on `inputs`; those that depend on none for None."""

@@ -41,14 +41,19 @@ class Model(TrainingMethods, Layer):
 
     def _set_graph(self, inputs, outputs):
         """Makes the model the graph between these tensors."""
-        self._graph = trace_graph(to_list(inputs), to_list(outputs), self.name)
-        self._inbound_nodes.clear()
-        masks = [t._keras_mask for t in self._graph.outputs]
-        ends = self._graph.inputs, self._graph.outputs
-        Node(self, *ends, [None] * len(ends[0]), masks, definition=True)
+        graph = trace_graph(to_list(inputs), to_list(outputs), self.name)
         self._single_output = not isinstance(outputs, (list, tuple)) or len(outputs) == 1
-        for layer in self._graph.layers:  # known to torch under their names
+        for layer in graph.layers:  # known to torch under their names
             self._modules[layer.name.replace(".", "_")] = layer
+        self._define(graph)
+
+    def _define(self, graph):
+        """Makes the model this graph, which is call 0 of the model as a layer."""
+        self._graph = graph
+        self._inbound_nodes.clear()
+        masks = [t._keras_mask for t in graph.outputs]
+        no_masks = [None] * len(graph.inputs)
+        Node(self, graph.inputs, graph.outputs, no_masks, masks, definition=True)
         self.built = True
         self._functions = {}
 
@@ -201,6 +206,10 @@ class Model(TrainingMethods, Layer):
             return []
         found = self._updates + [pair for layer in self.layers for pair in layer._all_updates()]
         return list({id(pair[0]): pair for pair in found}.values())
+
+    def _all_metrics(self):
+        found = self._metrics + [m for layer in self.layers for m in layer._all_metrics()]
+        return list({id(m): (m, v) for m, v in found}.values())
 
     def _reaches(self, tensor):
         """Whether the model's inputs are all that `tensor` needs to be fed with."""

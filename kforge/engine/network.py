@@ -1,7 +1,7 @@
 """Graphs of layers: their order, running them on new inputs, and their configs."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from .. import config as settings
@@ -126,12 +126,11 @@ def _check_connected(inputs, nodes):
 
 
 def _check_names(ordered):
-    names = [layer.name for layer in ordered]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(layer.name for layer in ordered).items():
+        if count > 1:
             raise ValueError(
-                f'The name "{name}" is used {names.count(name)} times in the model. All layer '
-                "names should be unique."
+                f'The name "{name}" is used {count} times in the model. All layer names should be '
+                "unique."
             )
 
 

@@ -5,6 +5,7 @@ from ..symbolic import KerasTensor
 from .inputs import Input, InputLayer
 from .layer import Layer, automatic_name, layers
 from .model import Model
+from .network import Graph
 from .node import to_list
 
 __all__ = ["Sequential"]
@@ -23,6 +24,7 @@ class Sequential(Model):
         super().__init__(name=name or automatic_name(type(self).__name__))
         self._chain = []
         self._build_input_shape = None
+        self._single_output = True
         for layer in layers or []:
             self.add(layer)
 
@@ -44,22 +46,27 @@ class Sequential(Model):
         if not self._chain and not isinstance(layer, InputLayer):
             self._add_input(layer)
         if self._chain and isinstance(self._chain[0], InputLayer):
-            if len(self._chain) == 1:
-                self._head = self._chain[0]._inbound_nodes[0].output_tensors[0]
-                self._tail = self._head
-            outputs = layer(self._tail)
-            if isinstance(outputs, list):
-                raise ValueError(
-                    "All layers in a Sequential model should have a single output tensor. For "
-                    f"multi-output layers, use the functional API. Layer: {layer.name}"
-                )
-            self._chain.append(layer)
-            self._tail = outputs
-            self._set_graph([self._head], [outputs])
-        else:
-            self._chain.append(layer)
-            if isinstance(layer, InputLayer):
-                self._head = self._tail = layer._inbound_nodes[0].output_tensors[0]
+            self._extend(layer)
+        self._chain.append(layer)
+
+    def _extend(self, layer):
+        """Calls a layer on the end of the chain and takes it into the graph."""
+        before = self._graph or _chain_start(self._chain[0])
+        if layer.name in self._modules:
+            raise ValueError(
+                f'The name "{layer.name}" is used 2 times in the model. All layer names should be '
+                "unique."
+            )
+        outputs = layer(before.outputs[0])
+        if isinstance(outputs, list):
+            raise ValueError(
+                "All layers in a Sequential model should have a single output tensor. For "
+                f"multi-output layers, use the functional API. Layer: {layer.name}"
+            )
+        before.layers.append(layer)
+        before.nodes.append(layer._inbound_nodes[-1])
+        self._modules[layer.name.replace(".", "_")] = layer
+        self._define(Graph(before.inputs, [outputs], before.layers, before.nodes))
 
     def _add_input(self, layer):
         """Puts an input layer first, if the first layer says its shape."""
@@ -83,17 +90,18 @@ class Sequential(Model):
         if not self.layers:
             raise TypeError("There are no layers in the model.")
         layer = self._chain.pop()
-        if layer._inbound_nodes and self._graph is not None:
-            layer._inbound_nodes.pop()
-        self._modules.pop(layer.name, None)
-        if not self.layers:
-            self._graph, self.built = None, False
-            self._inbound_nodes.clear()
-            if self._chain:
-                self._tail = self._head
-        elif self._graph is not None:
-            self._tail = self.layers[-1]._inbound_nodes[-1].output_tensors[0]
-            self._set_graph([self._head], [self._tail])
+        self._modules.pop(layer.name.replace(".", "_"), None)
+        if self._graph is None:
+            return
+        layer._inbound_nodes.remove(self._graph.nodes[-1])
+        graph = _chain_start(self._chain[0])
+        graph.layers += self.layers
+        graph.nodes += self._graph.nodes[1:-1]
+        graph.outputs = graph.nodes[-1].output_tensors
+        self._graph, self.built = None, False
+        self._inbound_nodes.clear()
+        if self.layers:
+            self._define(graph)
 
     def build(self, input_shape=None):
         """Builds the model for inputs of this shape (the batch axis included)."""
@@ -101,15 +109,11 @@ class Sequential(Model):
             self.built = self._graph is not None
             return
         self._build_input_shape = tuple(input_shape)
-        self._build_on(Input(batch_shape=self._build_input_shape, name=f"{self.name}_input"))
-
-    def _build_on(self, tensor):
-        x = tensor
-        for layer in self._chain:
-            x = layer(x)
-        self._chain.insert(0, tensor._keras_history[0])
-        self._head, self._tail = tensor, x
-        self._set_graph([tensor], [x])
+        tensor = Input(batch_shape=self._build_input_shape, name=f"{self.name}_input")
+        layers, self._chain = self._chain, [tensor._keras_history[0]]
+        self._modules.clear()
+        for layer in layers:
+            self.add(layer)
 
     def _ensure_inputs(self, arrays):
         if self._graph is None:
@@ -158,6 +162,12 @@ class Sequential(Model):
         if isinstance(config, dict) and config.get("build_input_shape") and model._graph is None:
             model.build(config["build_input_shape"])
         return model
+
+
+def _chain_start(input_layer):
+    """The graph of an input layer alone."""
+    node = input_layer._inbound_nodes[0]
+    return Graph(list(node.output_tensors), list(node.output_tensors), [input_layer], [node])
 
 
 layers.register(Sequential)

@@ -30,7 +30,7 @@ def print_summary(model, line_length=None, positions=None, print_fn=None):
     def row(fields):
         line = ""
         for field, edge in zip(fields, positions):
-            line = (line + " " if line else line) + str(field)
+            line = line[:-1] + " " * bool(line) + str(field)
             line = line[:edge].ljust(edge)
         print_fn(line)
 

@@ -5,7 +5,7 @@ import torch
 
 from .. import losses, symbolic
 
-__all__ = ["array_inputs", "array_targets", "sample_weights", "same_length"]
+__all__ = ["array_inputs", "array_targets", "same_length", "sample_weights"]
 
 
 def array_inputs(model, x, feed_batch=False):

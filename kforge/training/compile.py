@@ -6,6 +6,7 @@ import torch
 
 from .. import config, losses, metrics, symbolic
 from ..symbolic import KerasTensor
+from ..weighting import masked_weights
 
 __all__ = ["Compiled", "Endpoint"]
 
@@ -93,7 +94,11 @@ class Compiled:
             name, made = resolve_metric(metric, endpoint)
             if len(self.endpoints) > 1:
                 name = f"{endpoint.name}_{name}"
-            made = metrics.as_metric(made, self._unique(name))
+            name = self._unique(name)
+            if isinstance(made, metrics.Metric):
+                made.name = name
+            else:
+                made = metrics.MeanMetricWrapper(made, name=name)
             endpoint.metrics.append((made, weighed))
 
     def _unique(self, name):
@@ -118,7 +123,7 @@ class Compiled:
         """All stateful metrics, in the order of the logs after the loss."""
         means = [e.loss_metric for e in self.endpoints if e.loss_metric is not None]
         own = [m for e in self.endpoints for m, _ in e.metrics]
-        return means + own + list(self.model._metrics)
+        return means + own + [m for m, _ in self.model._all_metrics()]
 
     @property
     def metrics_names(self):
@@ -141,16 +146,18 @@ class Compiled:
         for endpoint in self.trained:
             mask = endpoint.output._keras_mask
             given = endpoint.sample_weight if present.get(endpoint.name) else None
-            with_mask = _combine(given, mask, endpoint.output)
+            with_mask = masked_weights(mask, given, endpoint.output.dtype)
             loss, scalar = endpoint_loss(endpoint, with_mask)
             if endpoint.loss_metric is not None:
                 updates += to_updates(endpoint.loss_metric.update_state(scalar))
             scaled = loss if endpoint.weight == 1.0 else loss * endpoint.weight
             total = scaled if total is None else total + scaled
             for metric, weighed in endpoint.metrics:
-                weight = with_mask if weighed else _combine(None, mask, endpoint.output)
+                weight = with_mask if weighed else masked_weights(mask, None, endpoint.output.dtype)
                 changed = metric.update_state(endpoint.target, endpoint.output, sample_weight=weight)
                 updates += to_updates(changed)
+        for metric, value in self.model._all_metrics():
+            updates += to_updates(metric.update_state(value))
         for extra in self.model.losses:
             extra = torch.mean(extra) if len(extra.shape) else extra
             total = extra if total is None else total + extra
@@ -178,18 +185,6 @@ def endpoint_loss(endpoint, sample_weight):
     else:
         found = loss(endpoint.target, endpoint.output, sample_weight=sample_weight)
     return found, torch.mean(found) if len(found.shape) else found
-
-
-def _combine(sample_weight, mask, output):
-    """Sample weights times a mask; None where there is neither."""
-    if mask is None:
-        return sample_weight
-    mask = mask.to(output.dtype)
-    if sample_weight is None:
-        return mask
-    if len(sample_weight.shape) < len(mask.shape):
-        sample_weight = sample_weight[(..., *[None] * (len(mask.shape) - len(sample_weight.shape)))]
-    return mask * sample_weight
 
 
 def _probe_like(target, output):

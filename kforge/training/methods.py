@@ -3,9 +3,8 @@
 import warnings
 
 import numpy as np
-import torch
 
-from .. import lowering, optimizers
+from .. import optimizers
 from . import loop
 from .arrays import array_inputs
 from .compile import Compiled
@@ -128,10 +127,6 @@ class TrainingMethods:
     def sample_weights(self):
         """Symbolic sample weights of the outputs that have a loss."""
         return [e.sample_weight for e in self._compiled.trained]
-
-    def add_metric(self, value, name=None, aggregation="mean"):
-        """Reports a symbolic tensor of the model; `aggregation` is "mean" over batches or None."""
-        raise NotImplementedError
 
     # ---- fit, evaluate, predict ----
 
