@@ -6,6 +6,7 @@ Read once from ``~/.keras/keras.json`` (or ``$KERAS_HOME/keras.json``), as Keras
 import contextlib
 import json
 import os
+import re
 import tempfile
 import threading
 from collections import defaultdict
@@ -14,6 +15,7 @@ import numpy as np
 
 __all__ = [
     "answer_as",
+    "automatic_name",
     "backend",
     "cast_to_floatx",
     "check_data_format",
@@ -128,6 +130,14 @@ def get_uid(prefix=""):
     with _uid_lock:
         _uids[prefix] += 1
         return _uids[prefix]
+
+
+def automatic_name(cls_name):
+    """A name such as ``conv2d_1`` for a class such as Conv2D."""
+    snake = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", cls_name)
+    snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", snake).lower()
+    prefix = f"private{snake}" if snake.startswith("_") else snake
+    return f"{prefix}_{get_uid(prefix)}"
 
 
 def reset_uids():

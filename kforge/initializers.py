@@ -1,13 +1,14 @@
 """First values of weights, and finding initializers by name.
 
-An initializer is called with a shape and a dtype and gives a torch tensor in Keras's layout. Random
-ones draw from torch's default generator; with a `seed`, from one of their own.
+An initializer is called with a shape and a dtype and gives a torch tensor in Keras's layout.
 """
 
 import math
 
 import torch
 
+from .backend.random import fill_normal, fill_truncated_normal, fill_uniform, stream
+from .devices import current_device
 from .registry import Configurable, Registry
 from .symbolic import as_tensor, torch_dtype
 
@@ -93,35 +94,18 @@ class Constant(Initializer):
 class _Random(Initializer):
     """An initializer that draws; calls of one with a seed draw different values, in a fixed order.
 
-    Subclasses implement `draw(shape, dtype, generator)`.
+    Subclasses implement `draw(x, generator)`, which fills `x`.
     """
 
     _calls = 0
 
     def __call__(self, shape, dtype=None):
-        generator = None
-        if self.seed is not None:
-            generator = torch.Generator().manual_seed(int(self.seed) + self._calls)
-            self._calls += 1
+        generator = stream(None if self.seed is None else int(self.seed) + self._calls)
+        self._calls += 1
         dtype = torch_dtype(dtype)
         drawn = dtype if dtype is torch.float64 else torch.float32
-        return self.draw(tuple(shape), drawn, generator).to(dtype)
-
-
-def _normal(shape, mean, stddev, dtype, generator):
-    return torch.empty(shape, dtype=dtype).normal_(mean, stddev, generator=generator)
-
-
-def _uniform(shape, low, high, dtype, generator):
-    return torch.empty(shape, dtype=dtype).uniform_(low, high, generator=generator)
-
-
-def _truncated_normal(shape, mean, stddev, dtype, generator):
-    """Normal values, none more than two standard deviations away from the mean."""
-    bound = math.erf(math.sqrt(2))  # the share of a normal distribution within two deviations
-    quantiles = _uniform(shape, -bound, bound, dtype, generator)
-    values = quantiles.erfinv_().mul_(stddev * math.sqrt(2)).add_(mean)
-    return values.clamp_(mean - 2 * stddev, mean + 2 * stddev)
+        x = torch.empty(tuple(shape), dtype=drawn, device=current_device())
+        return self.draw(x, generator).to(dtype)
 
 
 @_registry.register
@@ -131,9 +115,9 @@ class RandomNormal(_Random):
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
-    def draw(self, shape, dtype, generator):
-        """The values."""
-        return _normal(shape, self.mean, self.stddev, dtype, generator)
+    def draw(self, x, generator):
+        """Fills `x`."""
+        return fill_normal(x, generator, self.mean, self.stddev)
 
 
 @_registry.register
@@ -143,9 +127,9 @@ class RandomUniform(_Random):
     def __init__(self, minval=-0.05, maxval=0.05, seed=None):
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
-    def draw(self, shape, dtype, generator):
-        """The values."""
-        return _uniform(shape, self.minval, self.maxval, dtype, generator)
+    def draw(self, x, generator):
+        """Fills `x`."""
+        return fill_uniform(x, generator, self.minval, self.maxval)
 
 
 @_registry.register
@@ -155,9 +139,9 @@ class TruncatedNormal(_Random):
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
-    def draw(self, shape, dtype, generator):
-        """The values."""
-        return _truncated_normal(shape, self.mean, self.stddev, dtype, generator)
+    def draw(self, x, generator):
+        """Fills `x`."""
+        return fill_truncated_normal(x, generator, self.mean, self.stddev)
 
 
 # Standard deviation of a normal distribution cut at two standard deviations.
@@ -187,18 +171,18 @@ class VarianceScaling(_Random):
             )
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
 
-    def draw(self, shape, dtype, generator):
-        """The values."""
-        fan_in, fan_out = _compute_fans(shape)
+    def draw(self, x, generator):
+        """Fills `x`."""
+        fan_in, fan_out = _compute_fans(tuple(x.shape))
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
-            return _uniform(shape, -limit, limit, dtype, generator)
+            return fill_uniform(x, generator, -limit, limit)
         if self.distribution == "untruncated_normal":
-            return _normal(shape, 0.0, math.sqrt(variance), dtype, generator)
+            return fill_normal(x, generator, 0.0, math.sqrt(variance))
         stddev = math.sqrt(variance) / _TRUNCATED_STDDEV
-        return _truncated_normal(shape, 0.0, stddev, dtype, generator)
+        return fill_truncated_normal(x, generator, 0.0, stddev)
 
 
 @_registry.register
@@ -211,13 +195,14 @@ class Orthogonal(_Random):
     def __init__(self, gain=1.0, seed=None):
         self.gain, self.seed = gain, seed
 
-    def draw(self, shape, dtype, generator):
-        """The values."""
+    def draw(self, x, generator):
+        """Fills `x`."""
+        shape = tuple(x.shape)
         if len(shape) < 2:
             raise ValueError(f"Orthogonal: expected a shape of at least two axes, got {shape}.")
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        tall = (max(rows, columns), min(rows, columns))
-        q, r = torch.linalg.qr(_normal(tall, 0.0, 1.0, dtype, generator))
+        tall = x.view(max(rows, columns), min(rows, columns))
+        q, r = torch.linalg.qr(fill_normal(tall, generator, 0.0, 1.0))
         q = q * torch.sign(torch.diagonal(r))  # else not all rotations are equally likely
         q = q if rows >= columns else q.T
         return (self.gain * q).reshape(shape)

@@ -14,7 +14,7 @@ from torch import fx
 
 from . import passes, symbolic
 from .symbolic import KerasTensor, Op, Symbolic, leaves
-from .variable import UPDATES, Variable, _update, is_update, to_numpy, update
+from .variable import UPDATES, Variable, _update, to_numpy, update
 
 __all__ = ["Lowered", "effect", "evaluate", "gradients", "learning_phase", "lower", "update"]
 

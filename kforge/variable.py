@@ -197,7 +197,7 @@ _collectors = []
 
 @contextlib.contextmanager
 def collecting():
-    """Within this context, changes of variables are recorded, and go into the list that it gives."""
+    """Within this context changes of variables are recorded, and go into the list that it gives."""
     updates = []
     _collectors.append(updates)
     try:

@@ -69,11 +69,11 @@ def _random(shape, method, dtype, device, generator, args):
     return method(torch.empty(sizes(shape), dtype=dtype, device=device), generator, *args)
 
 
-def _normal(x, generator, mean, stddev):
+def fill_normal(x, generator, mean, stddev):
     return x.normal_(generator=generator).mul_(stddev).add_(mean)
 
 
-def _uniform(x, generator, low, high):
+def fill_uniform(x, generator, low, high):
     if not x.dtype.is_floating_point:
         return x.random_(int(low), int(high), generator=generator)
     return x.uniform_(generator=generator).mul_(high - low).add_(low)
@@ -83,7 +83,7 @@ def _binomial(x, generator, p):
     return torch.empty_like(x, dtype=torch.float32).uniform_(generator=generator).lt(p).to(x.dtype)
 
 
-def _truncated(x, generator, mean, stddev):
+def fill_truncated_normal(x, generator, mean, stddev):
     # Values beyond two standard deviations are not drawn: uniform quantiles between them.
     bound = math.erf(math.sqrt(2.0))
     x = x.uniform_(-bound, bound, generator=generator).erfinv_().mul_(math.sqrt(2.0))
@@ -92,12 +92,12 @@ def _truncated(x, generator, mean, stddev):
 
 def random_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Normally distributed values."""
-    return _draw(_normal, shape, dtype, seed, mean, stddev)
+    return _draw(fill_normal, shape, dtype, seed, mean, stddev)
 
 
 def random_uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     """Values evenly distributed in [minval, maxval); integers for an integer dtype."""
-    return _draw(_uniform, shape, dtype, seed, minval, maxval)
+    return _draw(fill_uniform, shape, dtype, seed, minval, maxval)
 
 
 def random_binomial(shape, p=0.0, dtype=None, seed=None):
@@ -107,7 +107,7 @@ def random_binomial(shape, p=0.0, dtype=None, seed=None):
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Normally distributed values, none further than two standard deviations from the mean."""
-    return _draw(_truncated, shape, dtype, seed, mean, stddev)
+    return _draw(fill_truncated_normal, shape, dtype, seed, mean, stddev)
 
 
 def random_uniform_variable(shape, low, high, dtype=None, name=None, seed=None):
