@@ -1,6 +1,6 @@
 """Data sets that are downloaded once, into Keras's folder."""
 
-from kforge.datasets import (
+from . import (
     boston_housing,
     cifar,
     cifar10,

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from kforge.datasets.pickles import load_npz
-from kforge.utils.data_utils import get_file
+from ..utils.data_utils import get_file
+from .pickles import load_npz
 
 __all__ = ["load_data"]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from kforge.config import image_data_format
-from kforge.datasets.pickles import load_pickle
+from ..config import image_data_format
+from .pickles import load_pickle
 
 __all__ = ["load_batch"]
 

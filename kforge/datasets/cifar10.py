@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 
-from kforge.datasets.cifar import as_column, in_data_format, load_batch
-from kforge.utils.data_utils import get_file
+from ..utils.data_utils import get_file
+from .cifar import as_column, in_data_format, load_batch
 
 __all__ = ["load_data"]
 

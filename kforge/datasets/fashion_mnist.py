@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from kforge.utils.data_utils import get_file
+from ..utils.data_utils import get_file
 
 __all__ = ["load_data"]
 

@@ -1,7 +1,7 @@
 """MNIST: handwritten digits."""
 
-from kforge.datasets.pickles import load_npz
-from kforge.utils.data_utils import get_file
+from ..utils.data_utils import get_file
+from .pickles import load_npz
 
 __all__ = ["load_data"]
 

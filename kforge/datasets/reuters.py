@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from kforge.datasets.pickles import load_npz
-from kforge.datasets.words import as_array, encode, num_words_of, shuffled
-from kforge.utils.data_utils import get_file
+from ..utils.data_utils import get_file
+from .pickles import load_npz
+from .words import as_array, encode, num_words_of, shuffled
 
 __all__ = ["get_word_index", "load_data"]
 

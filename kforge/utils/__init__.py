@@ -1,14 +1,20 @@
-"""Helpers around models and data, under the names that Keras gives them."""
+"""Helpers around models and data, under the names that Keras gives them.
 
-from kforge.utils import conv_utils, data_utils, generic_utils, io_utils, np_utils
-from kforge.utils.data_utils import (
+Training itself stands on some of them. Those that stand on models are loaded when they are asked
+for.
+"""
+
+import importlib
+
+from . import conv_utils, data_utils, generic_utils, io_utils, np_utils
+from .data_utils import (
     GeneratorEnqueuer,
     OrderedEnqueuer,
     Sequence,
     SequenceEnqueuer,
     get_file,
 )
-from kforge.utils.generic_utils import (
+from .generic_utils import (
     CustomObjectScope,
     Progbar,
     custom_object_scope,
@@ -16,9 +22,18 @@ from kforge.utils.generic_utils import (
     get_custom_objects,
     serialize_keras_object,
 )
-from kforge.utils.io_utils import H5Dict, HDF5Matrix
-from kforge.utils.np_utils import normalize, to_categorical
-from kforge.utils.seeding import set_random_seed
+from .io_utils import H5Dict, HDF5Matrix
+from .np_utils import normalize, to_categorical
+from .seeding import set_random_seed
+
+# Names whose modules need models, and those modules.
+_ON_MODELS = {
+    "convert_all_kernels_in_model": "layer_utils",
+    "get_source_inputs": "layer_utils",
+    "layer_utils": "layer_utils",
+    "losses_utils": "losses_utils",
+    "print_summary": "layer_utils",
+}
 
 __all__ = [
     "CustomObjectScope",
@@ -30,16 +45,32 @@ __all__ = [
     "Sequence",
     "SequenceEnqueuer",
     "conv_utils",
+    "convert_all_kernels_in_model",
     "custom_object_scope",
     "data_utils",
     "deserialize_keras_object",
     "generic_utils",
     "get_custom_objects",
     "get_file",
+    "get_source_inputs",
     "io_utils",
+    "layer_utils",
+    "losses_utils",
     "normalize",
     "np_utils",
+    "print_summary",
     "serialize_keras_object",
     "set_random_seed",
     "to_categorical",
 ]
+
+
+def __getattr__(name):
+    if name not in _ON_MODELS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f".{_ON_MODELS[name]}", __name__)
+    return module if name == _ON_MODELS[name] else getattr(module, name)
+
+
+def __dir__():
+    return [*globals(), *_ON_MODELS]

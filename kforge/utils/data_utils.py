@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from kforge.utils.download import get_file, validate_file
+from .download import get_file, validate_file
 
 __all__ = [
     "GeneratorEnqueuer",

@@ -10,9 +10,9 @@ import tempfile
 import urllib.error
 import urllib.request
 
-from kforge import config
-from kforge.utils.archives import extract_archive
-from kforge.utils.generic_utils import Progbar
+from .. import config
+from .archives import extract_archive
+from .generic_utils import Progbar
 
 try:
     import fcntl

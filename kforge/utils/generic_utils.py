@@ -11,7 +11,7 @@ import types
 
 import numpy as np
 
-from kforge.registry import (
+from ..registry import (
     CustomObjectScope,
     Registry,
     custom_object_scope,
