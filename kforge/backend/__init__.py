@@ -20,8 +20,11 @@ from ..config import (
     set_image_data_format,
 )
 from ..config import check_data_format as normalize_data_format
+from .conv import *
 from .math import *
+from .nn import *
 from .random import *
 from .session import *
 from .session import _get_available_gpus
+from .shapes import *
 from .variables import *

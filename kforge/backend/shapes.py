@@ -1,0 +1,233 @@
+"""Rearranging: reshape, join, repeat, select, pad, resize."""
+
+import builtins
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..config import check_data_format
+from ..devices import current_device
+from ..symbolic import Symbolic, leaves, torch_dtype
+from .spatial import resize
+from .values import apply, mixed_shape, sizes, tensor
+from .variables import cast, constant, is_sparse, to_dense
+
+__all__ = [
+    "arange",
+    "batch_flatten",
+    "concatenate",
+    "expand_dims",
+    "flatten",
+    "gather",
+    "one_hot",
+    "permute_dimensions",
+    "repeat",
+    "repeat_elements",
+    "reshape",
+    "resize_images",
+    "resize_volumes",
+    "reverse",
+    "slice",
+    "spatial_2d_padding",
+    "spatial_3d_padding",
+    "squeeze",
+    "stack",
+    "temporal_padding",
+    "tile",
+]
+
+
+def _dynamic(*shapes):
+    return any(isinstance(leaf, (Symbolic, torch.Tensor)) for leaf in leaves(shapes))
+
+
+# ---- axes -------------------------------------------------------------------------------------
+
+
+def reshape(x, shape):
+    """The elements in another shape; one size may be -1, sizes may be tensors."""
+    shape = mixed_shape(shape)
+    return apply(_reshape, tensor(x), shape) if _dynamic(shape) else tensor(x).reshape(shape)
+
+
+def _reshape(x, shape):
+    return x.reshape(sizes(shape))
+
+
+def flatten(x):
+    """One axis with all elements."""
+    return tensor(x).reshape(-1)
+
+
+def batch_flatten(x):
+    """Two axes: the batch, and all the rest."""
+    x = tensor(x)
+    return torch.flatten(x, 1) if len(x.shape) > 1 else x.unsqueeze(1)
+
+
+def expand_dims(x, axis=-1):
+    """A new axis of size 1 at `axis`."""
+    return tensor(x).unsqueeze(axis)
+
+
+def squeeze(x, axis):
+    """Without the axis `axis`, whose size must be 1."""
+    x = tensor(x)
+    if x.shape[axis] not in (1, None):
+        raise ValueError(
+            f"Cannot squeeze axis {axis} of a tensor of shape {tuple(x.shape)}: its size is not 1."
+        )
+    return x.squeeze(axis)
+
+
+def permute_dimensions(x, pattern):
+    """The axes in another order."""
+    return tensor(x).permute(tuple(pattern))
+
+
+def reverse(x, axes):
+    """Elements in the opposite order along one or more axes."""
+    return torch.flip(tensor(x), [axes] if isinstance(axes, int) else list(axes))
+
+
+# ---- joining and repeating --------------------------------------------------------------------
+
+
+def concatenate(tensors, axis=-1):
+    """Tensors one after the other along an axis; sparse if all are."""
+    tensors = [tensor(t) for t in tensors]
+    if all(is_sparse(t) for t in tensors):
+        return apply(_sparse_cat, tensors, axis)
+    return torch.cat([to_dense(t) for t in tensors], dim=axis)
+
+
+def _sparse_cat(tensors, axis):
+    if not tensors[0].is_meta:
+        return torch.cat(tensors, dim=axis)
+    shape = torch.cat([torch.empty(t.shape, device="meta") for t in tensors], dim=axis).shape
+    return torch.empty(shape, dtype=tensors[0].dtype, layout=torch.sparse_coo, device="meta")
+
+
+def stack(x, axis=0):
+    """Tensors beside each other, along a new axis."""
+    return torch.stack([tensor(t) for t in x], dim=axis)
+
+
+def tile(x, n):
+    """`n[i]` copies of the tensor along axis i; a number means one axis."""
+    x, n = tensor(x), mixed_shape(n)
+    if _dynamic(n):
+        return apply(_tile, x, n)
+    if len(n) != len(x.shape):
+        raise ValueError(f"`n` of K.tile needs {len(x.shape)} numbers, one an axis. Got {n}.")
+    return x.repeat(n)
+
+
+def _tile(x, n):
+    return x.repeat(sizes(n))
+
+
+def repeat(x, n):
+    """(samples, features) n times: (samples, n, features)."""
+    x = tensor(x)
+    if len(x.shape) != 2:
+        raise ValueError(f"K.repeat takes a tensor with 2 axes. Got shape {tuple(x.shape)}.")
+    return x.unsqueeze(1).expand(-1, n, -1)
+
+
+def repeat_elements(x, rep, axis):
+    """Each element `rep` times along an axis, side by side."""
+    return torch.repeat_interleave(tensor(x), int(rep), dim=axis)
+
+
+def arange(start, stop=None, step=1, dtype="int32"):
+    """Numbers from `start` (or 0) to `stop`, without it; nothing for a negative `stop` alone."""
+    if stop is None:
+        start, stop = 0, start
+        if isinstance(stop, int):
+            stop = max(stop, 0)
+    if _dynamic(start, stop, step):
+        return apply(_arange, start, stop, step, torch_dtype(dtype), current_device())
+    return constant(np.arange(start, stop, step), dtype)
+
+
+def _arange(start, stop, step, dtype, device):
+    start, stop, step = (
+        b.item() if isinstance(b, torch.Tensor) else b for b in (start, stop, step)
+    )
+    return torch.arange(start, stop, step, dtype=dtype, device=device)
+
+
+# ---- selecting --------------------------------------------------------------------------------
+
+
+def gather(reference, indices):
+    """Rows of `reference`: (rows, ...) for integers of any shape."""
+    reference, indices = tensor(reference), cast(indices, torch.int64)
+    if len(reference.shape) == 2:
+        return F.embedding(indices, reference)
+    return reference[indices]
+
+
+def slice(x, start, size):
+    """The part that begins at `start` and has `size`, both with one number an axis.
+
+    A size of -1 reaches to the end.
+    """
+    x, start, size = tensor(x), mixed_shape(start), mixed_shape(size)
+    return apply(_slice, x, start, size) if _dynamic(start, size) else _slice(x, start, size)
+
+
+def _slice(x, start, size):
+    starts, lengths = sizes(start), sizes(size)
+    return x[tuple(builtins.slice(a, None if n == -1 else a + n) for a, n in zip(starts, lengths))]
+
+
+def one_hot(indices, num_classes):
+    """Integers of any shape as rows of zeros with a one; all zeros where out of range."""
+    return apply(_one_hot, tensor(indices), num_classes, torch_dtype(None))
+
+
+def _one_hot(indices, num_classes, dtype):
+    classes = torch.arange(num_classes, device=indices.device, dtype=indices.dtype)
+    return indices.unsqueeze(-1).eq(classes).to(dtype)
+
+
+# ---- padding and resizing ---------------------------------------------------------------------
+
+
+def temporal_padding(x, padding=(1, 1)):
+    """(samples, steps, features) with zeros before and after the steps."""
+    return _pad(x, [padding], "channels_last")
+
+
+def spatial_2d_padding(x, padding=((1, 1), (1, 1)), data_format=None):
+    """Images with zeros around: ((top, bottom), (left, right))."""
+    return _pad(x, padding, check_data_format(data_format))
+
+
+def spatial_3d_padding(x, padding=((1, 1), (1, 1), (1, 1)), data_format=None):
+    """Volumes with zeros around, before and after along each axis."""
+    return _pad(x, padding, check_data_format(data_format))
+
+
+def _pad(x, padding, data_format):
+    if any(len(pair) != 2 for pair in padding):
+        raise ValueError(f"`padding` should hold pairs (before, after). Got {padding}.")
+    amounts = [int(n) for pair in reversed(padding) for n in pair]
+    return F.pad(tensor(x), [0, 0, *amounts] if data_format == "channels_last" else amounts)
+
+
+def resize_images(x, height_factor, width_factor, data_format, interpolation="nearest"):
+    """Images made larger by whole factors; `interpolation` is "nearest" or "bilinear"."""
+    if interpolation not in ("nearest", "bilinear"):
+        raise ValueError(
+            f'interpolation should be one of "nearest" or "bilinear". Got {interpolation!r}.'
+        )
+    return resize(tensor(x), (height_factor, width_factor), data_format, interpolation)
+
+
+def resize_volumes(x, depth_factor, height_factor, width_factor, data_format):
+    """Volumes with each element repeated by whole factors."""
+    return resize(tensor(x), (depth_factor, height_factor, width_factor), data_format)
