@@ -1,0 +1,188 @@
+"""Every public name of Keras 2.3.1, at every path where Keras has it, with its parameters.
+
+`data/api_2.3.1.json` holds what an installed Keras 2.3.1 shows (`data/record_api.py` wrote it).
+`data/api_gaps.json` lists what kforge does not have; it can only shrink: a new gap fails, and so
+does an old one that has been closed. `python tests/test_api.py` writes it anew.
+"""
+
+import ast
+import importlib
+import inspect
+import json
+import os
+
+import pytest
+
+import kforge
+
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+GAPS = os.path.join(DATA, "api_gaps.json")
+
+with open(os.path.join(DATA, "api_2.3.1.json")) as f:
+    API = json.load(f)
+with open(GAPS) as f:
+    LISTED = json.load(f)
+
+# Not to be had, and why.
+EXCEPTIONS = {
+    "keras_modules_injection": (
+        "hands Keras's modules to the keras_applications package; kforge's models have them"
+    ),
+}
+
+ABSENT = object()
+
+
+def look_up(path, name):
+    """The object that kforge shows as `name` at a path of Keras, or `ABSENT`."""
+    try:
+        return getattr(importlib.import_module(path), name, ABSENT)
+    except ModuleNotFoundError as e:
+        if not (e.name or "").startswith("keras"):
+            raise
+        return ABSENT
+
+
+def homes():
+    """Where each definition can be seen: {definition: (path, name)}."""
+    seen = {}
+    for path, names in sorted(API["modules"].items()):
+        for name, what in names.items():
+            if what in API["definitions"] and name not in EXCEPTIONS:
+                is_home = f"{path}.{name}" == what
+                if is_home or what not in seen:
+                    seen[what] = (path, name)
+    return seen
+
+
+def name_gaps(path):
+    """What is missing at a path, or is not the one object that Keras shows in several places."""
+    for name, what in API["modules"][path].items():
+        if name in EXCEPTIONS:
+            continue
+        found = look_up(path, name)
+        if found is ABSENT:
+            yield f"{path}: {name} is missing"
+        elif what.startswith("= "):
+            if found != ast.literal_eval(what[2:]):
+                yield f"{path}: {name} is {found!r}, not {what[2:]}"
+        elif what.startswith("module "):
+            if found is not importlib.import_module(what[7:]):
+                yield f"{path}: {name} is not {what}"
+        elif found is not look_up(*HOMES[what]):
+            yield f"{path}: {name} is not {'.'.join(HOMES[what])}"
+
+
+def parameters(recorded):
+    """[(name, default or ABSENT)], has *args, has **kwargs, of a recorded "(x, y=1, **kwargs)"."""
+    arguments = ast.parse(f"def f{recorded}: pass").body[0].args
+    names = [a.arg for a in arguments.args]
+    defaults = [ast.literal_eval(d) for d in arguments.defaults]
+    defaults = [ABSENT] * (len(names) - len(defaults)) + defaults
+    return list(zip(names, defaults)), bool(arguments.vararg), bool(arguments.kwarg)
+
+
+def same_default(ours, theirs):
+    """Equal, or one number for all dimensions where Keras repeats it for each."""
+    if isinstance(theirs, (tuple, list)) and not isinstance(ours, (tuple, list)):
+        return len(theirs) > 0 and all(same_default(ours, t) for t in theirs)
+    if isinstance(theirs, (tuple, list)):
+        ours, theirs = list(ours), list(theirs)
+    if isinstance(ours, bool) is not isinstance(theirs, bool):
+        return False
+    return ours == theirs
+
+
+def signature_gap(function, recorded, skip):
+    """How the parameters of `function` differ from the recorded ones, or None."""
+    names, takes_more, takes_keywords = parameters(recorded)
+    ours = list(inspect.signature(function).parameters.values())[skip:]
+    kinds = {p.kind for p in ours}
+    if takes_more and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return "takes no *args"
+    if takes_keywords and inspect.Parameter.VAR_KEYWORD not in kinds:
+        return "takes no **kwargs"
+    if takes_more:
+        return None
+    positional = [p for p in ours if p.kind is p.POSITIONAL_OR_KEYWORD]
+    for i, (name, default) in enumerate(names):
+        if i >= len(positional) or positional[i].name != name:
+            return f"parameter {i + 1} is not {name}"
+        given = positional[i].default
+        given = ABSENT if given is inspect.Parameter.empty else given
+        if (given is ABSENT) != (default is ABSENT) or not same_default(given, default):
+            return f"the default of {name} is not {default!r}"
+    extra = [p.name for p in positional[len(names) :] if p.default is p.empty]
+    return f"also requires {', '.join(extra)}" if extra else None
+
+
+def definition_gaps(what):
+    """What differs in the parameters of a function, or of the methods of a class."""
+    path, name = HOMES[what]
+    found = look_up(path, name)
+    if found is ABSENT:
+        return
+    recorded = API["definitions"][what]
+    if isinstance(recorded, str):
+        gap = signature_gap(found, recorded, skip=0)
+        if gap:
+            yield f"{path}: {name}: {gap}"
+        return
+    if not isinstance(found, type):
+        yield f"{path}: {name} is not a class"
+        return
+    for method, signature in recorded.items():
+        static = inspect.getattr_static(found, method, ABSENT)
+        if static is ABSENT:
+            gap = "is missing"
+        elif signature == "property":
+            gap = "is a method" if inspect.isfunction(static) else None
+        elif method == "__init__":
+            gap = signature_gap(found, signature, skip=0)
+        else:
+            gap = signature_gap(getattr(found, method), signature, skip=inspect.isfunction(static))
+        if gap:
+            yield f"{path}: {name}.{method}: {gap}"
+
+
+HOMES = homes()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keras():
+    kforge.install()
+    yield
+    kforge.uninstall()
+
+
+def parameter_gaps(path):
+    """What differs in the parameters of everything that is at home at a path."""
+    for what, (home, _) in HOMES.items():
+        if home == path:
+            yield from definition_gaps(what)
+
+
+PARAMETER_PATHS = sorted({path for path, _ in HOMES.values()})
+
+
+@pytest.mark.parametrize("path", API["modules"])
+def test_names(path):
+    assert list(name_gaps(path)) == LISTED["names"].get(path, [])
+
+
+@pytest.mark.parametrize("path", PARAMETER_PATHS)
+def test_parameters(path):
+    assert list(parameter_gaps(path)) == LISTED["parameters"].get(path, [])
+
+
+if __name__ == "__main__":
+    kforge.install()
+    names = {path: list(name_gaps(path)) for path in API["modules"]}
+    parameters_ = {path: list(parameter_gaps(path)) for path in PARAMETER_PATHS}
+    gaps = {"names": names, "parameters": parameters_}
+    gaps = {kind: {p: g for p, g in found.items() if g} for kind, found in gaps.items()}
+    with open(GAPS, "w") as f:
+        json.dump(gaps, f, indent=1, sort_keys=True)
+        f.write("\n")
+    for kind, found in gaps.items():
+        print(kind, sum(map(len, found.values())))

@@ -1,0 +1,131 @@
+"""Every module path of Keras 2.0 - 2.3.1 imports, in every form, and means kforge's own module."""
+
+import importlib
+import os
+import pickle
+import subprocess
+import sys
+import types
+
+import pytest
+
+import kforge
+from kforge.compat import paths
+
+
+@pytest.fixture
+def keras():
+    kforge.install()
+    yield sys.modules["keras"]
+    kforge.uninstall()
+
+
+@pytest.mark.parametrize("path", paths.ALIASES)
+def test_a_path_is_the_same_module_object(keras, path):
+    target = importlib.import_module(f"kforge.{paths.ALIASES[path]}")
+    assert importlib.import_module(f"keras.{path}") is target
+    assert sys.modules[f"keras.{path}"] is target
+    module = keras
+    for name in path.split("."):
+        module = getattr(module, name)  # as in `import keras; keras.layers.core`
+    assert isinstance(module, types.ModuleType)
+
+
+@pytest.mark.parametrize("path", paths.SHOWN)
+def test_a_path_shows_the_names_that_scripts_take_from_it(keras, path):
+    module = importlib.import_module(f"keras.{path}")
+    namespace = {}
+    exec(f"from keras.{path} import *", namespace)
+    for name in paths.SHOWN[path].split():
+        assert hasattr(module, name)
+        assert namespace[name] is getattr(module, name)
+
+
+def test_every_form_of_import(keras):
+    import keras as k1
+    import keras.layers.core
+    import keras.layers.core as core
+    import keras.utils.visualize_util as visualize
+    from keras import backend as K
+    from keras import layers
+    from keras.engine import topology
+    from keras.layers.core import Dense
+
+    assert k1 is keras is kforge
+    assert core is keras.layers.core is layers.core is kforge.layers.core
+    assert visualize is kforge.utils.vis_utils
+    assert K is kforge.backend is sys.modules["keras.backend.tensorflow_backend"]
+    assert topology is kforge.engine
+    assert Dense is kforge.layers.Dense
+    assert importlib.import_module("..core", "keras.layers.merge") is core
+    assert importlib.util.find_spec("keras.layers") is not None
+
+
+def test_a_kforge_file_is_never_loaded_twice(keras):
+    import keras.symbolic
+
+    assert keras.symbolic is sys.modules["kforge.symbolic"]
+    homes = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) if name.startswith(("kforge", "keras")) else None
+        if file:
+            assert homes.setdefault(file, module) is module, name
+
+
+def test_objects_pickle_under_either_name(keras):
+    data = b"ckeras.engine.topology\nInputSpec\n."
+    assert pickle.loads(data) is kforge.engine.InputSpec
+    assert pickle.loads(pickle.dumps(kforge.layers.Dense)) is kforge.layers.Dense
+
+
+def test_versions_and_backend(keras, monkeypatch):
+    assert keras.__version__ == "2.3.1"
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    assert keras.backend.backend() == "tensorflow"
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    assert keras.backend.backend() == "theano"
+
+
+def test_uninstalling_leaves_no_trace(monkeypatch):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    real = types.ModuleType("keras")
+    real_child = types.ModuleType("keras.src")
+    monkeypatch.setitem(sys.modules, "keras", real)
+    monkeypatch.setitem(sys.modules, "keras.src", real_child)
+
+    def state():
+        ours = [n for n in sys.modules if n.partition(".")[0] in ("kforge", *paths.COMPANIONS)]
+        names = {n: set(vars(sys.modules[n])) for n in ours}
+        exported = {n: getattr(sys.modules[n], "__all__", None) for n in ours}
+        return names, exported, list(sys.path), dict(os.environ), kforge.__version__
+
+    kforge.install()  # imports whatever was not imported yet
+    kforge.uninstall()
+    before = state()
+    kforge.install()
+    kforge.install()
+    assert "keras.src" not in sys.modules
+    assert sys.modules["keras"] is kforge
+    kforge.uninstall()
+    assert state() == before
+    assert sys.modules["keras"] is real
+    assert sys.modules["keras.src"] is real_child
+    assert not paths.installed()
+    assert kforge.backend.backend() == "torch"
+    kforge.uninstall()  # nothing to undo
+
+
+def test_processes_that_never_import_keras_pay_nothing(keras):
+    code = "import sys; print('kforge' in sys.modules, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False False\n"
+
+
+def test_companions_give_way_to_what_is_installed(keras, tmp_path, monkeypatch):
+    assert importlib.import_module("keras_preprocessing.text") is kforge.preprocessing.text
+    kforge.uninstall()
+    (tmp_path / "keras_applications.py").write_text("real = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    kforge.install()
+    assert "keras_applications" not in sys.modules
+    assert "keras_preprocessing" in sys.modules
