@@ -99,6 +99,14 @@ def functions(module):
     return [node for node in ast.walk(tree(module)) if isinstance(node, kinds)]
 
 
+def test_every_folder_of_modules_is_a_package():
+    for path in SOURCES.values():
+        folder = os.path.dirname(path)
+        assert os.path.exists(os.path.join(folder, "__init__.py")), (
+            f"{folder} is left out of wheels"
+        )
+
+
 def level(module):
     """The line of `LEVELS` that a module belongs to."""
     places = {n: i for i, names in enumerate(LEVELS.strip().splitlines()) for n in names.split()}
