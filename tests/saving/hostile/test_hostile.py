@@ -7,13 +7,12 @@ import sys
 import time
 
 import h5py
-import hostile_hdf5
-import hostile_text
 import pytest
 
 from kforge.saving.errors import UnsafeFileError
 from kforge.saving.hdf5 import open_reader
 from kforge.saving.text import load_json, load_yaml
+from tests.saving.hostile import hostile_hdf5, hostile_text
 
 SECONDS, BYTES = 1.0, 200 << 20
 
