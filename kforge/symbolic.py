@@ -6,6 +6,7 @@ with two sets of sizes for the unknown dimensions: what differs between the runs
 """
 
 import contextlib
+import itertools
 import operator
 import re
 import threading
@@ -199,14 +200,18 @@ for _name in ("neg", "abs", "invert"):
 Symbolic.__div__, Symbolic.__rdiv__ = Symbolic.__truediv__, Symbolic.__rtruediv__
 
 
-class Op:
-    """A recorded operation: what to call, with what."""
+_serials = itertools.count()
 
-    __slots__ = ("args", "func", "kwargs", "name")
+
+class Op:
+    """A recorded operation: what to call, with what. `serial` grows in the order of recording."""
+
+    __slots__ = ("args", "func", "kwargs", "name", "serial")
 
     def __init__(self, func, args=(), kwargs=None, name=None):
         self.func, self.args, self.kwargs = func, args, kwargs or {}
         self.name = name or getattr(func, "__name__", type(func).__name__)
+        self.serial = next(_serials)
 
     def __repr__(self):
         return f"<Op {self.name}>"
@@ -283,6 +288,20 @@ class KerasTensor(Symbolic):
 def is_symbolic(x):
     """Whether `x` is recorded rather than computed: a KerasTensor or a Variable."""
     return isinstance(x, Symbolic)
+
+
+def torch_dtype(dtype):
+    """A torch dtype of what a user may write: a name, a NumPy or torch dtype; None is `floatx`."""
+    if dtype is None:
+        dtype = config.floatx()
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    name = name.removesuffix("_ref").removeprefix("torch.")
+    found = getattr(torch, name, None)
+    if not isinstance(found, torch.dtype):
+        raise TypeError(f"Unknown dtype {dtype!r}.")
+    return found
 
 
 def as_tensor(value, dtype=None):
