@@ -1,0 +1,259 @@
+"""Weights of models in HDF5 files: layer by layer in order, or by the names of layers."""
+
+import math
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from ..variable import to_numpy
+from .atomic import may_write
+from .hdf5 import open_reader, open_writer
+from .old_weights import Source, match
+
+__all__ = [
+    "BACKEND",
+    "KERAS_VERSION",
+    "LoadReport",
+    "load_attributes_from_hdf5_group",
+    "load_weights",
+    "load_weights_from_hdf5_group",
+    "load_weights_from_hdf5_group_by_name",
+    "named_arrays",
+    "preprocess_weights_for_loading",
+    "read_layers",
+    "save_attributes_to_hdf5_group",
+    "save_weights",
+    "save_weights_to_hdf5_group",
+    "write_layers",
+]
+
+# What files say that they were written by; readers go by it.
+KERAS_VERSION, BACKEND = "2.3.1", "tensorflow"
+
+
+@dataclass
+class LoadReport:
+    """What a load did: names of layers, of the model or of the file."""
+
+    loaded: list = field(default_factory=list)
+    missing: list = field(default_factory=list)  # of the model, with weights, not in the file
+    unused: list = field(default_factory=list)  # of the file, with weights, not in the model
+    mismatched: list = field(default_factory=list)  # (name, why it was skipped)
+
+    def __repr__(self):
+        parts = [f"{len(self.loaded)} layers loaded"]
+        if self.missing:
+            parts.append(f"not in the file: {', '.join(self.missing)}")
+        if self.unused:
+            parts.append(f"not in the model: {', '.join(self.unused)}")
+        parts += [f"skipped {name}: {why}" for name, why in self.mismatched]
+        return f"<LoadReport: {'; '.join(parts)}>"
+
+
+# ---- writing ------------------------------------------------------------------------------------
+
+
+def save_weights(model, filepath, overwrite=True):
+    """Writes the weights of a model into an HDF5 file, in Keras 2.3.1's layout."""
+    if isinstance(filepath, (str, bytes)) or hasattr(filepath, "__fspath__"):
+        if not may_write(filepath, overwrite):
+            return
+    with open_writer(filepath) as writer:
+        write_layers(writer, model.layers)
+
+
+def write_layers(writer, layers):
+    """Writes layers into the group of a `Writer`."""
+    writer.names("layer_names", [layer.name for layer in layers])
+    writer.text("backend", BACKEND)
+    writer.text("keras_version", KERAS_VERSION)
+    for layer in layers:
+        group = writer.group(layer.name)
+        write_arrays(group, named_arrays(layer.weights))
+
+
+def write_arrays(writer, arrays):
+    """Writes {name: array}, and the list of the names."""
+    writer.names("weight_names", list(arrays))
+    for name, array in arrays.items():
+        writer.array(name, array)
+
+
+def named_arrays(weights):
+    """{name: value} of variables; names that are missing or taken get a number."""
+    found = {}
+    for i, weight in enumerate(weights):
+        name = base = weight.name or f"param_{i}"
+        number = 0
+        while name in found:
+            number += 1
+            name = f"{base}_{number}"
+        found[name] = to_numpy(weight.view)
+    return found
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=False):
+    """Sets the weights of a model from an HDF5 file of weights, or of a whole model.
+
+    Without `by_name`, layers that have weights are paired in order; with it, by their names. With
+    `skip_mismatch`, layers of other shapes are left out rather than refused. With `reshape`,
+    arrays may have another shape of the same size. Nothing is changed if there is an error.
+    Returns a `LoadReport`. Raises `ValueError` for a file that does not fit the model.
+    """
+    if skip_mismatch and not by_name:
+        raise ValueError(
+            "When calling `load_weights` with `skip_mismatch=True`, pass `by_name=True`, too: "
+            "without names, every layer has to match."
+        )
+    with open_reader(filepath) as reader:
+        if reader.names("layer_names") is None and reader.has("model_weights"):
+            reader = reader.group("model_weights")
+        if not model.layers or not any(layer.weights for layer in model.layers):
+            raise ValueError(
+                f"Model {model.name!r} has no weights to load into: call it on data, or "
+                "`build` it, first."
+            )
+        return read_layers(reader, model.layers, by_name, skip_mismatch, reshape)
+
+
+def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=False):
+    """Sets the weights of layers from the group of a `Reader`; see `load_weights`."""
+    names = reader.names("layer_names")
+    if names is None:
+        raise ValueError(f"{reader.where()} has no weights of a Keras model: no `layer_names`.")
+    source = Source(reader.text("keras_version") or "1", reader.text("backend"), reshape)
+    saved = [_Saved(name, reader.group(name)) for name in names]
+    saved = [s for s in saved if s.names]
+    report = LoadReport()
+    if by_name:
+        values = _by_name(saved, layers, source, skip_mismatch, report)
+    else:
+        values = _in_order(saved, layers, source, report)
+    for variable, value in values:
+        variable.assign(value)
+    return report
+
+
+class _Saved:
+    """A layer in a file."""
+
+    def __init__(self, name, group):
+        self.name = name
+        self.group = group
+        self.names = group.names("weight_names") or []
+
+    def values(self, layer, source):
+        """[(variable, array), ...] for `layer`; `ValueError` says why there are none."""
+        stored = [self.group.dataset(name) for name in self.names]
+        size = sum(math.prod(w.shape) for w in layer.weights)
+        # Twice the size: CuDNN has two biases for one. Far more is refused before it is read.
+        if sum(math.prod(s.shape) for s in stored) > 2 * size + 64:
+            raise ValueError(
+                f"its weights have shapes {[tuple(w.shape) for w in layer.weights]}, but the saved "
+                f"weights have shapes {[s.shape for s in stored]}"
+            )
+        pairs = match(layer, self.names, [s.read(s.shape) for s in stored], source)
+        for variable, array in pairs:
+            if tuple(variable.shape) != array.shape:
+                raise ValueError(
+                    f"weight {variable.name!r} has shape {tuple(variable.shape)}, but the saved "
+                    f"weight has shape {array.shape}"
+                )
+        return pairs
+
+
+def _in_order(saved, layers, source, report):
+    """Pairs layers that have weights, in order."""
+    layers = [layer for layer in layers if layer.weights]
+    if len(saved) != len(layers):
+        raise ValueError(
+            f"You are trying to load a weight file containing {len(saved)} layers into a model "
+            f"with {len(layers)} layers. To load those of the same names, pass `by_name=True`."
+        )
+    values = []
+    for i, (entry, layer) in enumerate(zip(saved, layers)):
+        try:
+            values += entry.values(layer, source)
+        except ValueError as error:
+            raise ValueError(
+                f"Layer #{i} (named {layer.name!r} in the current model) was found to correspond "
+                f"to layer {entry.name} in the save file. However, {error}."
+            ) from error
+    report.loaded = [layer.name for layer in layers]
+    return values
+
+
+def _by_name(saved, layers, source, skip_mismatch, report):
+    """Pairs layers by name; several of the model may have one name."""
+    index = defaultdict(list)
+    for layer in layers:
+        index[layer.name].append(layer)
+    values = []
+    for entry in saved:
+        found = [layer for layer in index[entry.name] if layer.weights]
+        for layer in found:
+            try:
+                values += entry.values(layer, source)
+                report.loaded.append(layer.name)
+            except ValueError as error:
+                if not skip_mismatch:
+                    raise ValueError(
+                        f"Layer {layer.name!r} does not fit the saved layer of that name: {error}. "
+                        "To leave such layers out, pass `skip_mismatch=True`."
+                    ) from error
+                report.mismatched.append((layer.name, str(error)))
+                warnings.warn(f"Layer {layer.name!r} keeps its weights: {error}.", stacklevel=5)
+        if not found:
+            report.unused.append(entry.name)
+    known = {*report.loaded, *(name for name, _ in report.mismatched)}
+    report.missing = [la.name for la in layers if la.weights and la.name not in known]
+    if not report.loaded:
+        warnings.warn(
+            "No weights were loaded: none of the layers of the file, "
+            f"{[entry.name for entry in saved]}, has the name and shapes of one of the model, "
+            f"{[layer.name for layer in layers if layer.weights]}.",
+            stacklevel=5,
+        )
+    return values
+
+
+# ---- functions that scripts take from keras.engine.saving ---------------------------------------
+
+
+def load_weights_from_hdf5_group(f, layers, reshape=False):
+    """Sets the weights of layers, in order, from an h5py group."""
+    return read_layers(open_reader(f), layers, reshape=reshape)
+
+
+def load_weights_from_hdf5_group_by_name(f, layers, skip_mismatch=False, reshape=False):
+    """Sets the weights of layers, by name, from an h5py group."""
+    return read_layers(open_reader(f), layers, True, skip_mismatch, reshape)
+
+
+def save_weights_to_hdf5_group(group, layers):
+    """Writes layers into an h5py group."""
+    with open_writer(group) as writer:
+        write_layers(writer, layers)
+
+
+def preprocess_weights_for_loading(
+    layer, weights, original_keras_version=None, original_backend=None, reshape=False
+):
+    """Arrays that an older Keras or another backend saved, as `layer.set_weights` takes them."""
+    source = Source(original_keras_version or "1", original_backend, reshape)
+    found = {id(variable): array for variable, array in match(layer, [], weights, source)}
+    return [found[id(variable)] for variable in layer.weights]
+
+
+def load_attributes_from_hdf5_group(group, name):
+    """The list of names that an attribute, or several, of an h5py group hold."""
+    return open_reader(group).names(name) or []
+
+
+def save_attributes_to_hdf5_group(group, name, data):
+    """Stores a list of names as an attribute, or several, of an h5py group."""
+    with open_writer(group) as writer:
+        writer.names(name, [x.decode("utf-8") if isinstance(x, bytes) else x for x in data])
