@@ -1,0 +1,424 @@
+"""The optimizer that all others extend, and the steps that it prepares.
+
+>>> step = optimizer.prepare(model.trainable_weights)
+>>> step(gradients)  # torch tensors, one a variable, in torch's layout, under torch.no_grad()
+
+One optimizer may be prepared for several lists (two models that share it): each has slots of its
+own; the learning rate and the count of iterations are common.
+"""
+
+import functools
+import warnings
+import weakref
+
+import torch
+
+from .. import config, lowering, symbolic
+from ..registry import has_arg
+from ..symbolic import as_tensor, record, torch_dtype
+from ..variable import Variable
+
+__all__ = ["Optimizer", "Scalar", "clip_norm", "legacy_get_updates_support"]
+
+# What configs of tf.keras say that Keras has no word for. None: without influence on a loaded
+# optimizer; otherwise the only value that can be honoured (None always can).
+_FOREIGN = {
+    "name": None,
+    "jit_compile": None,
+    "is_legacy_optimizer": None,
+    "ema_momentum": None,
+    "ema_overwrite_frequency": None,
+    "initial_accumulator_value": None,
+    "weight_decay": 0,
+    "use_ema": False,
+    "momentum": 0,
+    "centered": False,
+}
+
+
+class Scalar(Variable):
+    """A number on the CPU, which Python reads and writes through `array`, without torch."""
+
+    def __init__(self, value, name, dtype=None):
+        # Half precision has no room for a learning rate.
+        dtype = dtype or torch.promote_types(torch_dtype(None), torch.float32)
+        super().__init__(_number(value, name, dtype), name, trainable=False, device="cpu")
+
+    @property
+    def native(self):
+        """The tensor of the value."""
+        return self._native
+
+    @native.setter
+    def native(self, tensor):
+        self._native, self.array = tensor, tensor.numpy()
+
+    def set(self, value):
+        """Sets the value; a variable given as value becomes another name for this one."""
+        self.assign(_number(value, self.name, self.dtype))
+        if isinstance(value, Variable) and value.dtype == self.dtype:
+            value.native = self.native
+
+    def __deepcopy__(self, memo):
+        twin = memo[id(self)] = type(self)(self.array.item(), self.name[:-2], self.dtype)
+        return twin
+
+    def __reduce__(self):
+        return type(self), (self.array.item(), self.name[:-2], self.dtype)
+
+
+def _number(value, name, dtype):
+    try:
+        return as_tensor(lowering.evaluate(value), dtype).reshape(())
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(f"{name.removesuffix(':0')} must be a number, got {value!r}.") from error
+
+
+def legacy_get_updates_support(get_updates):
+    """Lets `get_updates(loss, params)` also take (params, loss) and (params, constraints, loss)."""
+
+    @functools.wraps(get_updates)
+    def method(self, *args, **kwargs):
+        kwargs.pop("constraints", None)
+        if args and isinstance(args[0], (list, tuple)):
+            kwargs["params"] = args[0]
+            if len(args) > 1:
+                kwargs["loss"] = args[-1]
+            args = ()
+        return get_updates(self, *args, **kwargs)
+
+    return method
+
+
+class Optimizer:
+    """What turns gradients into changes of variables.
+
+    `clipnorm` scales all gradients so that their common norm is at most this, `clipvalue` bounds
+    each number. Subclasses give `slots`, the names of the states that each variable has, and
+    `update`; `settings` are the attributes that `get_config` shows.
+    """
+
+    slots = ()
+    settings = ()
+    counters = ("iterations",)
+    clipnorm = clipvalue = decay = None
+    initial_decay = 0.0
+    # Which weights files of older versions of Keras do not have.
+    _later = slice(0, 0)
+
+    _steps = ()  # weak references to what `prepare` gave
+    _step = None  # the latest
+    _waiting = None  # weights that were set before there were variables
+
+    def __init__(self, **kwargs):
+        for name in kwargs:
+            if name not in ("clipnorm", "clipvalue"):
+                raise TypeError(f"Unexpected keyword argument passed to optimizer: {name}")
+        vars(self).update(kwargs)
+        self.updates, self.weights = [], []
+
+    def _set_up(self, kwargs, learning_rate, **scalars):
+        """The numbers that built-in optimizers have, among them Keras's older arguments."""
+        scalars["learning_rate"] = kwargs.pop("lr", learning_rate)
+        if "decay" in self.settings:
+            scalars["decay"] = kwargs.pop("decay", 0.0)
+        if "epsilon" in self.settings:
+            epsilon = kwargs.pop("epsilon", None)
+            self.epsilon = config.epsilon() if epsilon is None else epsilon
+        Optimizer.__init__(self, **kwargs)
+        scope = type(self).__name__
+        self.iterations = Scalar(0, f"{scope}/iterations", torch.int64)
+        for name, value in scalars.items():
+            setattr(self, name, Scalar(value, f"{scope}/{name}"))
+        if "decay" in scalars:
+            self.initial_decay = self.decay.array.item()
+
+    def __setattr__(self, name, value):
+        held = vars(self).get(name)
+        if isinstance(held, Scalar) and value is not held:
+            held.set(value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def __getstate__(self):
+        return {k: v for k, v in vars(self).items() if k != "_steps"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        if self._step is not None:
+            self._steps = (weakref.ref(self._step),)
+
+    @property
+    def lr(self):
+        """Another name of `learning_rate`."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value):
+        self.learning_rate = value
+
+    # ---- steps ----
+
+    def update(self, params, grads, state, lr):
+        """Changes the tensors `params` in place; `state` holds one list of tensors a slot."""
+        raise NotImplementedError(f"{type(self).__name__} has neither `update` nor `get_updates`.")
+
+    def rate(self):
+        """The learning rate of the coming step, as a Python number."""
+        lr = self.learning_rate.array.item()
+        if self.decay is not None and (decay := self.decay.array.item()):
+            lr /= 1.0 + decay * self.iterations.array.item()
+        return lr
+
+    def advance(self):
+        """Counts a step."""
+        array = self.iterations.array
+        array[()] = array.item() + 1
+
+    @property
+    def is_direct(self):
+        """Whether `prepare` and `apply` do all that this optimizer does.
+
+        Otherwise a class, or somebody who changed this object, has a `get_updates` or a
+        `get_gradients` of its own, and a training step is what `get_updates` records.
+        """
+        return all(
+            name not in vars(self) and getattr(type(self), name) is getattr(Optimizer, name)
+            for name in ("get_updates", "get_gradients")
+        )
+
+    def prepare(self, params):
+        """The function of gradients that updates the variables `params`, with its slots.
+
+        Prepared again for the same variables, it is the same one, whose slots follow where the
+        variables went. `weights` are from now on those of these variables.
+        """
+        params = list(params)
+        steps = [step for step in (ref() for ref in self._steps) if step is not None]
+        found = next((step for step in steps if step.is_for(params)), None)
+        if found is None:
+            found = _Step(self, params)
+            self._steps = (*(weakref.ref(step) for step in steps), weakref.ref(found))
+        else:
+            found.arrange()
+        self._step, self.weights = found, found.weights
+        if self._waiting is not None:
+            weights, self._waiting = self._waiting, None
+            self.set_weights(weights)
+        return found
+
+    def apply(self, grads):
+        """Updates the variables that were prepared last; see `prepare`."""
+        self._step(grads)
+
+    def _new_slot(self, name, index, param):
+        name = f"training/{type(self).__name__}/{name}_{index}_1"
+        zeros = torch.zeros_like(param.native, requires_grad=False)
+        slot = Variable(torch.zeros(()), name, trainable=False, device="cpu")
+        slot.native, slot.layout = zeros, param.layout
+        return slot
+
+    def _create_all_weights(self, params):
+        """The slots of `params`: a list of variables a slot, or the only list."""
+        slots = self.prepare(params).slots
+        return slots[0] if len(slots) == 1 else slots
+
+    # ---- symbolic use ----
+
+    def get_gradients(self, loss, params):
+        """Symbolic gradients of `loss` for each of `params`, clipped."""
+        grads = lowering.gradients([loss], list(params))
+        missing = [p.name for p, g in zip(params, grads) if g is None]
+        if missing:
+            raise ValueError(
+                "An operation has `None` for gradient. Please make sure that all of your ops have "
+                "a gradient defined (i.e. are differentiable). Common ops without gradient: "
+                f"K.argmax, K.round, K.eval. The loss has no gradient for {missing}."
+            )
+        if self._clips and grads:
+            grads = record(_clip, grads, self.clipnorm, self.clipvalue)
+        return grads
+
+    @legacy_get_updates_support
+    def get_updates(self, loss, params):
+        """Records one step that makes `loss` smaller: updates for `K.function`."""
+        params = list(params)
+        step = self.prepare(params)
+        grads = self.get_gradients(loss, params)
+        self.updates = [lowering.effect(step.update_in_keras_layout, grads)]
+        return self.updates
+
+    @property
+    def _clips(self):
+        return (self.clipnorm or 0) > 0 or (self.clipvalue or 0) > 0
+
+    # ---- state ----
+
+    def get_weights(self):
+        """The state as a list of NumPy arrays: the count of iterations, then slot by slot."""
+        if self._waiting is not None:
+            return list(self._waiting)
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights):
+        """Sets the state, from a list as `get_weights` gives it.
+
+        Lists of older versions of Keras, which lack some entries, are understood. Before
+        `prepare` the list is kept until then. Raises `ValueError` where lengths or shapes differ.
+        """
+        weights, own = list(weights), self.weights
+        if not own:
+            self._waiting = weights
+            return
+        absent = own[self._later]
+        if absent and len(weights) == len(own) - len(absent):
+            start = self._later.indices(len(own))[0]
+            weights[start:start] = [w.numpy() for w in absent]
+        if len(weights) != len(own):
+            raise ValueError(
+                f"Length of the specified weight list ({len(weights)}) does not match the number "
+                f"of weights of the optimizer ({len(own)})."
+            )
+        for variable, weight in zip(own, weights):
+            shape = tuple(getattr(weight, "shape", ()))
+            if shape != tuple(variable.shape):
+                raise ValueError(
+                    f"Optimizer weight {variable.name} of shape {tuple(variable.shape)} is not "
+                    f"compatible with the provided weight of shape {shape}."
+                )
+        for variable, weight in zip(own, weights):
+            variable.assign(weight)
+
+    def get_config(self):
+        """The arguments that make an optimizer like this one; its state is not among them."""
+        found = {k: getattr(self, k) for k in ("clipnorm", "clipvalue")}
+        found = {k: v for k, v in found.items() if v is not None}
+        for name in self.settings:
+            value = getattr(self, name)
+            found[name] = value.array.item() if isinstance(value, Scalar) else value
+        return found
+
+    @classmethod
+    def from_config(cls, config):
+        """An optimizer from what `get_config` gave, in Keras or, with equal meaning, tf.keras."""
+        config = dict(config)
+        for name, neutral in _FOREIGN.items():
+            if name not in config or has_arg(cls.__init__, name):
+                continue
+            value = config.pop(name)
+            if neutral is not None and value is not None and value != neutral:
+                raise ValueError(f"{cls.__name__} cannot have {name}={value!r}; only {neutral!r}.")
+        if "global_clipnorm" in config:  # in tf.keras, clipnorm is for each gradient alone
+            if config.get("clipnorm") is not None:
+                warnings.warn(
+                    f"{cls.__name__}: clipnorm={config['clipnorm']} was the bound of each "
+                    "gradient's norm; here it bounds the norm of all gradients together.",
+                    stacklevel=2,
+                )
+            config["clipnorm"] = config.pop("global_clipnorm") or config.get("clipnorm")
+        return cls(**{k: v for k, v in config.items() if v is not None or has_arg(cls.__init__, k)})
+
+
+class _Step:
+    """What an optimizer does to some variables: called with their gradients, it updates them."""
+
+    def __init__(self, optimizer, params):
+        self.optimizer, self.params = optimizer, params
+        self.slots = [
+            [optimizer._new_slot(name, i, p) for i, p in enumerate(params)]
+            for name in optimizer.slots
+        ]
+        counters = [getattr(optimizer, name) for name in optimizer.counters]
+        self.weights = counters + [variable for slot in self.slots for variable in slot]
+        self.constrained = [p for p in params if p.constraint is not None]
+        self.arrange()
+
+    def __getstate__(self):
+        return {k: v for k, v in vars(self).items() if k != "groups"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.arrange()
+
+    def is_for(self, params):
+        """Whether these are the variables of this step."""
+        return len(params) == len(self.params) and all(a is b for a, b in zip(params, self.params))
+
+    def arrange(self):
+        """Moves slots to where the variables are; groups them by device and dtype.
+
+        torch's fused kernels read memory in order, so slots and gradients must have the strides
+        of their variables.
+        """
+        for slot in self.slots:
+            for param, variable in zip(self.params, slot):
+                like, native = param.native, variable.native
+                if like.shape == native.shape and (
+                    (like.device, like.dtype, like.stride())
+                    != (native.device, native.dtype, native.stride())
+                ):
+                    variable.native = torch.empty_like(like, requires_grad=False).copy_(native)
+        places = {}
+        for i, param in enumerate(self.params):
+            places.setdefault((param.device, param.dtype), []).append(i)
+        self.groups = []
+        for indices in places.values():
+            natives = [self.params[i].native for i in indices]
+            state = [[slot[i].native for i in indices] for slot in self.slots]
+            strides = [native.stride() for native in natives]
+            picked = indices if len(places) > 1 else None
+            self.groups.append((picked, natives, strides, state))
+
+    def __call__(self, grads):
+        """One step, given the gradients in torch's layout."""
+        optimizer = self.optimizer
+        if optimizer.clipnorm or optimizer.clipvalue:
+            grads = _clip(grads, optimizer.clipnorm, optimizer.clipvalue)
+        self.update(grads)
+
+    def update(self, grads):
+        """One step, given gradients that are clipped."""
+        optimizer = self.optimizer
+        lr = optimizer.rate()
+        for indices, params, strides, state in self.groups:
+            own = grads if indices is None else [grads[i] for i in indices]
+            if [g.stride() for g in own] != strides:
+                own = [_with_strides_of(p, g) for p, g in zip(params, own)]
+            optimizer.update(params, own, state, lr)
+        optimizer.advance()
+        if self.constrained:
+            with symbolic.executing(1):
+                for param in self.constrained:
+                    param.view.copy_(param.constraint(param.view))
+
+    def update_in_keras_layout(self, grads):
+        """One step, given clipped gradients in the layout of the variables as Keras shows them."""
+        self.update(
+            [g if p.layout is None else p.layout.to_torch(g) for p, g in zip(self.params, grads)]
+        )
+
+
+def _with_strides_of(param, grad):
+    if grad.stride() == param.stride():
+        return grad
+    return torch.empty_like(param, requires_grad=False).copy_(grad)
+
+
+def _clip(grads, clipnorm, clipvalue):
+    """Gradients with a common norm of at most `clipnorm`, then between -clipvalue and clipvalue."""
+    if grads and clipnorm and clipnorm > 0:
+        norms = torch._foreach_norm(grads)
+        norm = torch.linalg.vector_norm(torch.stack([n.to(norms[0]) for n in norms]))
+        scale = torch.where(norm >= clipnorm, clipnorm / norm, 1.0)
+        if len({(g.device, g.dtype) for g in grads}) > 1:
+            grads = [g * scale.to(g) for g in grads]
+        else:
+            grads = torch._foreach_mul(grads, scale)
+    if grads and clipvalue and clipvalue > 0:
+        grads = torch._foreach_clamp_max(torch._foreach_clamp_min(grads, -clipvalue), clipvalue)
+    return list(grads)
+
+
+def clip_norm(g, c, n):
+    """The gradient `g` scaled by c / n where the norm `n` is `c` or more; as it is if c <= 0."""
+    return g if c <= 0 else g * torch.where(n >= c, c / n, 1.0)
