@@ -240,7 +240,7 @@ class Lowered:
                     if variable is None:
                         change([found[i] for i in positions])
                     else:
-                        change(variable.view, found[positions[0]], *extra)
+                        variable.modify(change, found[positions[0]], *extra)
 
 
 def lower(outputs, inputs=(), updates=(), phase=0, create_graph=False):

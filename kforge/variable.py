@@ -21,7 +21,7 @@ from .symbolic import (
     record,
 )
 
-__all__ = ["Permuted", "Variable", "in_layout"]
+__all__ = ["GateOrder", "Permuted", "Variable", "in_layout"]
 
 
 class Permuted:
@@ -29,6 +29,8 @@ class Permuted:
 
     With `memory_format`, the torch tensor is kept in that order of memory.
     """
+
+    is_view = True
 
     def __init__(self, *order, memory_format=torch.contiguous_format):
         self.order = order
@@ -46,6 +48,40 @@ class Permuted:
     def store(self, value):
         """A tensor in torch's layout with memory of its own."""
         return self.to_torch(value).contiguous(memory_format=self.memory_format).clone()
+
+
+class GateOrder:
+    """A layout whose last axis holds blocks of equal size, for torch in another order.
+
+    ``order[i]`` is Keras's position of torch's block i. Matrices are transposed as well, (in, out)
+    to (out, in); with `transpose=False`, biases of any rank keep their axes.
+    """
+
+    is_view = False
+
+    def __init__(self, *order, transpose=True):
+        self.blocks = order
+        self.inverse = tuple(int(i) for i in np.argsort(order))
+        self.transpose = transpose
+
+    @staticmethod
+    def _reorder(value, order):
+        blocks = torch.chunk(value, len(order), -1)
+        return torch.cat([blocks[i] for i in order], -1)
+
+    def to_keras(self, native):
+        """The value in Keras's layout: a differentiable copy."""
+        value = native.transpose(0, 1) if self.transpose else native
+        return self._reorder(value, self.inverse)
+
+    def to_torch(self, value):
+        """The tensor in torch's layout: a differentiable copy."""
+        value = self._reorder(value, self.blocks)
+        return value.transpose(0, 1) if self.transpose else value
+
+    def store(self, value):
+        """A tensor in torch's layout with memory of its own."""
+        return self.to_torch(value).contiguous()
 
 
 class Variable(Symbolic):
@@ -120,6 +156,13 @@ class Variable(Symbolic):
         """Subtracts from the value; see `assign`."""
         return self._change("sub", delta)
 
+    def modify(self, change, operand, *extra):
+        """Applies an in-place function of (value in Keras's layout, operand) at once."""
+        view = self.view
+        change(view, operand, *extra)
+        if self.layout is not None and not self.layout.is_view:
+            self.native.copy_(self.layout.to_torch(view))
+
     def _change(self, kind, value):
         value = as_tensor(value, self.dtype)
         recorded = isinstance(value, Symbolic) or (_collectors and not is_executing())
@@ -131,7 +174,7 @@ class Variable(Symbolic):
         if recorded:
             return update(kind, self, value)
         with torch.no_grad():
-            UPDATES[kind][0](self.view, value)
+            self.modify(UPDATES[kind][0], value)
         return self
 
     def _reader(self):
@@ -213,7 +256,7 @@ def update(kind, variable, operand, *extra):
     """
     if is_executing():
         with torch.no_grad():
-            UPDATES[kind][0](variable.view, _value_of(operand), *extra)
+            variable.modify(UPDATES[kind][0], _value_of(operand), *extra)
         return variable.view
     if not isinstance(operand, Symbolic):
         operand = as_tensor(operand, variable.dtype)

@@ -389,7 +389,7 @@ class _Step:
         if self.constrained:
             with symbolic.executing(1):
                 for param in self.constrained:
-                    param.view.copy_(param.constraint(param.view))
+                    param.modify(torch.Tensor.copy_, param.constraint(param.view))
 
     def update_in_keras_layout(self, grads):
         """One step, given clipped gradients in the layout of the variables as Keras shows them."""

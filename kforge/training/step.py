@@ -3,7 +3,6 @@
 import torch
 
 from .. import lowering, symbolic
-from ..optimizers import Optimizer
 
 __all__ = ["PredictStep", "TestStep", "TrainStep"]
 
@@ -32,15 +31,14 @@ class TrainStep(_Step):
         total, updates = compiled.objective(weighted)
         inputs = step_inputs(model, weighted)
         self.variables = compiled.trainable
-        self.traced = _is_traced(optimizer)
+        self.traced = not optimizer.is_direct
         if self.traced:
             updates = list(optimizer.get_updates(loss=total, params=self.variables)) + updates
         super().__init__([total], inputs, list(model.updates) + updates)
         self.params = [v.native for v in self.variables]
-        self.optimizer, self.checked = optimizer, False
+        self.checked = False
         if not self.traced:
-            optimizer.prepare(self.variables)
-            self.apply = optimizer.apply
+            self.apply = optimizer.prepare(self.variables)
 
     def __call__(self, batch):
         if self.traced:
@@ -123,10 +121,3 @@ def step_inputs(model, weighted):
     weights = [e.sample_weight for e, given in zip(fed, weighted) if given]
     return [*model.inputs, *(e.target for e in fed), *weights]
 
-
-def _is_traced(optimizer):
-    """Whether the optimizer is a user's own, with its own `get_updates`."""
-    for cls in type(optimizer).__mro__:
-        if "get_updates" in vars(cls):
-            return not (cls is Optimizer or cls.__module__.startswith("kforge."))
-    return False
