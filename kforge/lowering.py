@@ -14,7 +14,7 @@ from torch import fx
 
 from . import passes, symbolic
 from .symbolic import KerasTensor, Op, Symbolic, leaves
-from .variable import UPDATES, Variable, _update, to_numpy, update
+from .variable import UPDATES, Variable, _update, is_update, to_numpy, update
 
 __all__ = ["Lowered", "effect", "evaluate", "gradients", "learning_phase", "lower", "update"]
 
@@ -70,6 +70,11 @@ def effect(function, tensors):
     For changes that are no single assignment, such as an optimizer's step on all weights.
     """
     return KerasTensor(Op(_update, (function, None, list(tensors))), None, (torch.zeros(()),) * 2)
+
+
+def is_effect(x):
+    """Whether `x` was made by `effect`."""
+    return is_update(x) and x.op.args[1] is None
 
 
 def after(value, updates):

@@ -229,9 +229,9 @@ def _scale(x, keep, level):
 def in_top_k(predictions, targets, k):
     """Whether fewer than `k` predictions of a row are greater than that at the target's index."""
     predictions, targets = tensor(predictions), cast(targets, torch.int64)
-    chosen = torch.gather(predictions, 1, targets.unsqueeze(1))
-    greater = torch.sum(predictions > chosen, dim=1)
-    return torch.logical_and(greater < k, torch.isfinite(chosen.squeeze(1)))
+    chosen = torch.gather(predictions, -1, targets.unsqueeze(-1))
+    greater = torch.sum(predictions > chosen, dim=-1)
+    return torch.logical_and(greater < k, torch.isfinite(chosen.squeeze(-1)))
 
 
 def _logits(output, function, axis=None):
