@@ -94,11 +94,7 @@ class Compiled:
             name, made = resolve_metric(metric, endpoint)
             if len(self.endpoints) > 1:
                 name = f"{endpoint.name}_{name}"
-            name = self._unique(name)
-            if isinstance(made, metrics.Metric):
-                made.name = name
-            else:
-                made = metrics.MeanMetricWrapper(made, name=name)
+            made = metrics.as_metric(made, self._unique(name))
             endpoint.metrics.append((made, weighed))
 
     def _unique(self, name):
