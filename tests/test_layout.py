@@ -17,14 +17,15 @@ LEVELS = """
     symbolic variable lowering
     backend weighting
     activations constraints initializers losses optimizers regularizers
-    engine.
     metrics
+    engine.
     callbacks training
     saving
     engine engine.model engine.sequential
     layers
     models
-    utils.layer_utils utils.multi_gpu_utils utils.test_utils utils.vis_utils
+    utils.layer_utils utils.losses_utils utils.metrics_utils utils.multi_gpu_utils
+    utils.test_utils utils.vis_utils
     applications datasets preprocessing wrappers
     __init__
     __main__

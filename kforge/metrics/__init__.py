@@ -1,6 +1,6 @@
 """Metrics: values that tell how good a model is, and finding them by name."""
 
-from ..losses import (  # noqa: F401 - offered through _LOSSES
+from ..losses import (
     MAE,
     MAPE,
     MSE,
@@ -23,21 +23,123 @@ from ..losses import (  # noqa: F401 - offered through _LOSSES
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from . import base, confusion, functions
-from .base import *  # noqa: F403 - each module says what it offers
-from .base import Metric, registry
-from .confusion import *  # noqa: F403
-from .foreign import ForeignMetric, as_metric
-from .functions import *  # noqa: F403
+from .base import (
+    Mean,
+    MeanMetricWrapper,
+    MeanTensor,
+    Metric,
+    Reduce,
+    Sum,
+    registry,
+)
+from .confusion import (
+    AUC,
+    FalseNegatives,
+    FalsePositives,
+    MeanIoU,
+    Precision,
+    Recall,
+    SensitivityAtSpecificity,
+    SensitivitySpecificityBase,
+    SpecificityAtSensitivity,
+    TrueNegatives,
+    TruePositives,
+)
+from .foreign import (
+    ForeignMetric,
+    as_metric,
+)
+from .functions import (
+    Accuracy,
+    BinaryAccuracy,
+    BinaryCrossentropy,
+    CategoricalAccuracy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    RootMeanSquaredError,
+    SparseCategoricalAccuracy,
+    SparseCategoricalCrossentropy,
+    SparseTopKCategoricalAccuracy,
+    SquaredHinge,
+    TopKCategoricalAccuracy,
+    accuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    cosine,
+    cosine_proximity,
+    cosine_similarity,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
 
-_LOSSES = [
+__all__ = [
+    "AUC",
     "MAE",
     "MAPE",
     "MSE",
     "MSLE",
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "FalseNegatives",
+    "FalsePositives",
+    "ForeignMetric",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanIoU",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "MeanTensor",
+    "Metric",
+    "Poisson",
+    "Precision",
+    "Recall",
+    "Reduce",
+    "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
+    "SensitivitySpecificityBase",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "accuracy",
+    "as_metric",
+    "binary_accuracy",
     "binary_crossentropy",
+    "categorical_accuracy",
     "categorical_crossentropy",
     "categorical_hinge",
+    "clone_metric",
+    "clone_metrics",
+    "cosine",
+    "cosine_proximity",
+    "cosine_similarity",
+    "deserialize",
+    "get",
     "hinge",
     "kullback_leibler_divergence",
     "logcosh",
@@ -50,10 +152,31 @@ _LOSSES = [
     "mse",
     "msle",
     "poisson",
+    "serialize",
+    "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
     "squared_hinge",
+    "top_k_categorical_accuracy",
 ]
-registry.alias(**{name: globals()[name] for name in _LOSSES})
+
+for _function in (
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_hinge,
+    hinge,
+    kullback_leibler_divergence,
+    logcosh,
+    mae,
+    mape,
+    mse,
+    msle,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+):
+    registry.register(_function)
+registry.alias(mae=mae, MAE=mae, mape=mape, MAPE=mape, mse=mse, MSE=mse, msle=msle, MSLE=msle)
 # As tf.keras calls them in its files.
 registry.alias(
     KLD=kullback_leibler_divergence,
@@ -61,20 +184,6 @@ registry.alias(
     kld=kullback_leibler_divergence,
     log_cosh=logcosh,
 )
-
-__all__ = [
-    "ForeignMetric",
-    "as_metric",
-    "clone_metric",
-    "clone_metrics",
-    "deserialize",
-    "get",
-    "serialize",
-    *_LOSSES,
-    *base.__all__,
-    *confusion.__all__,
-    *functions.__all__,
-]
 
 
 def clone_metric(metric):
