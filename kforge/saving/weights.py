@@ -24,6 +24,9 @@ __all__ = [
     "save_attributes_to_hdf5_group",
     "save_weights",
     "save_weights_to_hdf5_group",
+    "saved_layers",
+    "source_of",
+    "write_arrays",
     "write_layers",
 ]
 
@@ -109,24 +112,25 @@ def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=Fa
             "without names, every layer has to match."
         )
     with open_reader(filepath) as reader:
+        version = reader.text("keras_version")
+        group = reader
         if reader.names("layer_names") is None and reader.has("model_weights"):
-            reader = reader.group("model_weights")
+            group = reader.group("model_weights")
         if not model.layers or not any(layer.weights for layer in model.layers):
             raise ValueError(
                 f"Model {model.name!r} has no weights to load into: call it on data, or "
                 "`build` it, first."
             )
-        return read_layers(reader, model.layers, by_name, skip_mismatch, reshape)
+        return read_layers(group, model.layers, by_name, skip_mismatch, reshape, version)
 
 
-def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=False):
-    """Sets the weights of layers from the group of a `Reader`; see `load_weights`."""
-    names = reader.names("layer_names")
-    if names is None:
-        raise ValueError(f"{reader.where()} has no weights of a Keras model: no `layer_names`.")
-    source = Source(reader.text("keras_version") or "1", reader.text("backend"), reshape)
-    saved = [_Saved(name, reader.group(name)) for name in names]
-    saved = [s for s in saved if s.names]
+def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=False, version=None):
+    """Sets the weights of layers from the group of a `Reader`; see `load_weights`.
+
+    `version`: the version of Keras, where the group does not say it.
+    """
+    saved = [entry for entry in saved_layers(reader) if entry.names]
+    source = source_of(reader, reshape, version)
     report = LoadReport()
     if by_name:
         values = _by_name(saved, layers, source, skip_mismatch, report)
@@ -137,6 +141,20 @@ def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=Fals
     return report
 
 
+def saved_layers(reader):
+    """The layers in the group of a `Reader`, in order, as `_Saved`."""
+    names = reader.names("layer_names")
+    if names is None:
+        raise ValueError(f"{reader.where()} has no weights of a Keras model: no `layer_names`.")
+    return [_Saved(name, reader.group(name)) for name in names]
+
+
+def source_of(reader, reshape=False, version=None):
+    """What wrote the group of a `Reader`; files of Keras 1 do not say it."""
+    version = reader.text("keras_version") or version or "1"
+    return Source(version, reader.text("backend"), reshape)
+
+
 class _Saved:
     """A layer in a file."""
 
@@ -144,6 +162,10 @@ class _Saved:
         self.name = name
         self.group = group
         self.names = group.names("weight_names") or []
+
+    def shapes(self):
+        """The shapes of its arrays."""
+        return [self.group.dataset(name).shape for name in self.names]
 
     def values(self, layer, source):
         """[(variable, array), ...] for `layer`; `ValueError` says why there are none."""

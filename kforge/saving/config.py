@@ -1,0 +1,59 @@
+"""Models from configurations: dictionaries, JSON and YAML."""
+
+import inspect
+
+from ..engine.layer import Layer, layers
+from ..registry import CustomObjectScope
+from .dialects import translate
+from .text import load_json, load_yaml
+
+__all__ = ["check_restorable", "model_from_config", "model_from_json", "model_from_yaml"]
+
+
+def model_from_config(config, custom_objects=None):
+    """A new model of {"class_name", "config"}, in the words of any Keras 1 to 3.
+
+    Names become classes only as `custom_objects` and kforge itself define them. Raises
+    `ValueError` for names that they do not, `TypeError` for what is no such dictionary.
+    """
+    if not isinstance(config, dict):
+        hint = " For a list of layers, use `Sequential.from_config`." * isinstance(config, list)
+        raise TypeError(
+            "`model_from_config` expects a dictionary with the keys 'class_name' and 'config', got "
+            f"{type(config).__name__}.{hint}"
+        )
+    with CustomObjectScope(custom_objects or {}):
+        return layers.deserialize(translate(config, layers), custom_objects)
+
+
+def model_from_json(json_string, custom_objects=None):
+    """A new model of what `to_json` gave."""
+    return model_from_config(load_json(json_string, "The model's JSON"), custom_objects)
+
+
+def model_from_yaml(yaml_string, custom_objects=None):
+    """A new model of what `to_yaml` gave."""
+    return model_from_config(load_yaml(yaml_string, "The model's YAML"), custom_objects)
+
+
+def check_restorable(model):
+    """Raises `NotImplementedError` for a layer that its own config could not make again."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            check_restorable(layer)
+        if type(layer).from_config.__func__ is not Layer.from_config.__func__:
+            continue
+        needed = [
+            name
+            for name, parameter in inspect.signature(type(layer).__init__).parameters.items()
+            if parameter.default is parameter.empty
+            and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        ]
+        missing = [name for name in needed[1:] if name not in layer.get_config()]
+        if missing:
+            raise NotImplementedError(
+                f"Layer {layer.name!r} ({type(layer).__name__}) cannot be saved: its constructor "
+                f"needs {', '.join(missing)}, which `get_config` does not give. Extend it:\n"
+                "    def get_config(self):\n"
+                f"        return dict(super().get_config(), {missing[0]}=self.{missing[0]})"
+            )

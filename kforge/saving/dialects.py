@@ -1,0 +1,172 @@
+"""From the configurations that tf.keras, tf_keras and Keras 3 write to those of Keras 2.3.1.
+
+`translate` works on plain data. What an argument's class does not take is left out where it has no
+effect, and refused where it has one; classes that are the users' own get what they wrote.
+"""
+
+from .. import constraints, initializers, regularizers
+from ..registry import has_arg
+
+__all__ = ["translate"]
+
+ANY = object()
+
+# Arguments that Keras 2.3.1 does not have: the values that mean the same as not having it.
+NEUTRAL = {
+    "autocast": ANY,
+    "dtype": ANY,  # of initializers and the like
+    "fused": ANY,  # an implementation of BatchNormalization
+    "groups": (1,),
+    "input_axes": (None,),
+    "keepdims": (False,),
+    "lora_rank": (None,),
+    "optional": (False,),
+    "output_axes": (None,),
+    "quantization_config": (None,),
+    "ragged": (False,),
+    "renorm": (False,),
+    "renorm_clipping": ANY,  # of no account without `renorm`
+    "renorm_momentum": ANY,
+    "seed": (None,),
+    "synchronized": (False,),
+    "time_major": (False,),
+    "use_cudnn": ANY,  # an implementation of recurrent layers
+    "virtual_batch_size": (None,),
+    "zero_output_for_mask": (False,),
+}
+
+# Objects that stand for a plain value: how to get it from their description.
+VALUES = {
+    "__tuple__": lambda item: tuple(item["items"]),
+    "TensorShape": lambda item: tuple(item["items"]),
+    "Policy": lambda item: _dtype(item["config"]["name"]),
+    "PolicyV1": lambda item: _dtype(item["config"]["name"]),
+    "DTypePolicy": lambda item: _dtype(item["config"]["name"]),
+    "function": lambda item: item["config"],
+}
+
+
+def translate(value, layers):
+    """`value`, a configuration, in Keras 2.3.1's words; `layers` is the registry of layers.
+
+    Raises `ValueError` for what Keras 2.3.1 cannot do.
+    """
+    if isinstance(value, (list, tuple)):
+        return type(value)(translate(item, layers) for item in value)
+    if not isinstance(value, dict):
+        return value
+    kind, config = value.get("class_name"), value.get("config")
+    if not isinstance(kind, str):
+        return {name: translate(item, layers) for name, item in value.items()}
+    if kind in VALUES and ("config" in value or "items" in value):
+        return translate(VALUES[kind](value), layers)
+    if isinstance(config, dict):
+        config = REWRITES.get(kind, dict)(config)
+        value = {**value, "config": config}
+    calls = value.get("inbound_nodes")
+    if isinstance(calls, list):
+        value = {**value, "inbound_nodes": [_call(call) for call in calls]}
+    found = {name: translate(item, layers) for name, item in value.items()}
+    if isinstance(config, dict):
+        found["config"] = _arguments(kind, found["config"], _class_of(kind, layers))
+    return found
+
+
+def _dtype(policy):
+    """The type of the weights: mixed policies compute in another one, to be fast."""
+    return "float32" if policy.startswith("mixed_") else policy
+
+
+def _class_of(kind, layers):
+    """The built-in class of this name, or None."""
+    for registry in (layers, initializers._registry, regularizers._registry, constraints._registry):
+        if kind in registry.objects:
+            return registry.objects[kind]
+    return None
+
+
+def _arguments(kind, config, cls):
+    """The arguments that `cls` has use for."""
+    if cls is None:
+        return config
+    constructor = cls.__init__ if isinstance(cls, type) else cls
+    found = dict(config)
+    for name, neutral in NEUTRAL.items():
+        if name not in found or has_arg(constructor, name):
+            continue
+        if name == "dtype" and hasattr(cls, "get_weights"):
+            continue  # an argument of all layers
+        if neutral is not ANY and found[name] not in neutral:
+            raise ValueError(
+                f"{kind} {found.get('name', '')!r} has {name}={found[name]!r}, of a newer Keras; "
+                f"only {name}={neutral[0]!r} is possible here."
+            )
+        del found[name]
+    return found
+
+
+def _call(call):
+    """A call of a layer as [[layer name, node index, tensor index, keyword arguments], ...].
+
+    Keras 3 has the tensors within the arguments: {"args": [...], "kwargs": {...}}.
+    """
+    if not isinstance(call, dict):
+        return call
+    origins = []
+    for argument in call["args"]:
+        for tensor in argument if isinstance(argument, list) else [argument]:
+            if not isinstance(tensor, dict) or tensor.get("class_name") != "__keras_tensor__":
+                raise ValueError(f"A layer is called on {tensor!r}, which no layer gives.")
+            origins.append(tensor["config"]["keras_history"])
+    kwargs = {name: value for name, value in call["kwargs"].items() if value is not None}
+    return [[*origin, kwargs] for origin in origins]
+
+
+# ---- by class -----------------------------------------------------------------------------------
+
+
+def _renamed(**names):
+    return lambda config: {names.get(name, name): value for name, value in config.items()}
+
+
+def _batch_normalization(config):
+    """An axis may be a list of one."""
+    axis = config.get("axis")
+    if not isinstance(axis, (list, tuple)):
+        return config
+    if len(axis) != 1:
+        raise ValueError(f"BatchNormalization over the axes {axis}: only one axis is possible.")
+    return {**config, "axis": axis[0]}
+
+
+def _bidirectional(config):
+    """Keras 3 writes both directions, under the names that the wrapper gives them."""
+    found = dict(config)
+    backward = found.pop("backward_layer", None)
+    layer = found.get("layer")
+    if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict):
+        return found
+    forward = _direction(layer["config"])
+    if backward is not None and _direction(backward["config"]) != forward:
+        raise ValueError(
+            f"Bidirectional {found.get('name', '')!r} has two different layers; only one layer, "
+            "run in both directions, is possible here."
+        )
+    forward["go_backwards"] = layer["config"].get("go_backwards", False)
+    return {**found, "layer": {**layer, "config": forward}}
+
+
+def _direction(config):
+    """The config of a direction, without what is the direction's own."""
+    found = {k: v for k, v in config.items() if k not in ("go_backwards", "zero_output_for_mask")}
+    for prefix in ("forward_", "backward_"):
+        found["name"] = found.get("name", "").removeprefix(prefix)
+    return found
+
+
+REWRITES = {
+    "BatchNormalization": _batch_normalization,
+    "Bidirectional": _bidirectional,
+    "InputLayer": _renamed(batch_shape="batch_input_shape"),
+    "LeakyReLU": _renamed(negative_slope="alpha"),
+}

@@ -1,0 +1,250 @@
+"""Whole models in HDF5 files: architecture, weights, how they are trained, and how far they are."""
+
+import io
+import sys
+import types
+import warnings
+
+from .. import functions, losses, metrics, optimizers
+from ..registry import CustomObjectScope, get_custom_objects
+from .atomic import may_write
+from .config import check_restorable, model_from_config
+from .errors import UnsafeFileError
+from .hdf5 import open_reader, open_writer
+from .optimizer_state import arranged, arranged_keras1
+from .text import dump_json, load_json
+from .weights import (
+    BACKEND,
+    KERAS_VERSION,
+    named_arrays,
+    read_layers,
+    saved_layers,
+    source_of,
+    write_arrays,
+    write_layers,
+)
+
+__all__ = ["load_model", "pickle_model", "save_model", "unpickle_model"]
+
+
+# ---- saving -------------------------------------------------------------------------------------
+
+
+def save_model(model, filepath, overwrite=True, include_optimizer=True):
+    """Saves a model: its architecture, weights and, unless told otherwise, optimizer.
+
+    `filepath` is a path, a binary file object, or an `h5py.File` or `h5py.Group`. A file is
+    replaced only when the new one is whole. Raises `NotImplementedError` for what has no config.
+    """
+    if isinstance(filepath, (str, bytes)) or hasattr(filepath, "__fspath__"):
+        if not may_write(filepath, overwrite):
+            return
+    check_restorable(model)
+    config = {"class_name": type(model).__name__, "config": model.get_config()}
+    training = _training_config(model) if include_optimizer else None
+    with open_writer(filepath) as writer:
+        writer.text("keras_version", KERAS_VERSION)
+        writer.text("backend", BACKEND)
+        writer.text("model_config", dump_json(config))
+        write_layers(writer.group("model_weights"), model.layers)
+        if training is not None:
+            writer.text("training_config", dump_json(training))
+            if model.optimizer.weights:
+                group = writer.group("optimizer_weights")
+                write_arrays(group, named_arrays(model.optimizer.weights))
+
+
+def _training_config(model):
+    """The arguments of `compile` as configs; None for a model that is not compiled."""
+    optimizer = model.optimizer
+    if optimizer is None:
+        return None
+    if isinstance(optimizer, optimizers.TFOptimizer):
+        warnings.warn(
+            "The model is saved without its optimizer, which is one of torch: compile it again "
+            "after loading.",
+            stacklevel=4,
+        )
+        return None
+    return {
+        "optimizer_config": {
+            "class_name": type(optimizer).__name__,
+            "config": optimizer.get_config(),
+        },
+        "loss": model.loss,
+        "metrics": model._compile_metrics,
+        "weighted_metrics": model._compile_weighted_metrics,
+        "sample_weight_mode": model.sample_weight_mode,
+        "loss_weights": model.loss_weights,
+    }
+
+
+# ---- loading ------------------------------------------------------------------------------------
+
+
+def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
+    """The model of a file that Keras 1.2 to 2.3, tf.keras, Keras 3 (as `.h5`) or kforge saved.
+
+    `custom_objects`: {name: class or function} for what is not Keras's own. Nothing in the file
+    is run, whatever it holds; only `safe_mode=False` lets `Lambda` layers run the Python bytecode
+    that they were saved with, which can do anything. Without a usable description of the training
+    the model comes uncompiled, with a warning.
+
+    Raises `OSError` for a file that cannot be read and `ValueError` for one that is no model,
+    that names what is unknown, or that asks for what no file may.
+    """
+    with open_reader(filepath) as reader:
+        text = reader.text("model_config")
+        if text is None:
+            kind = "only weights: use `model.load_weights`" if _has_weights(reader) else "no model"
+            raise ValueError(f"No model found in {reader.where()}; it has {kind}.")
+        trust = functions.trusting_bytecode if not safe_mode else CustomObjectScope
+        with trust():
+            model = model_from_config(load_json(text, "model_config"), custom_objects)
+        group = reader.group("model_weights")
+        read_layers(group, model.layers, version=reader.text("keras_version"))
+        if compile:
+            _restore_training(model, reader, custom_objects)
+    return model
+
+
+def _has_weights(reader):
+    return reader.names("layer_names") is not None
+
+
+def _restore_training(model, reader, custom_objects):
+    text = reader.text("training_config")
+    if text is None:
+        warnings.warn(
+            "No training configuration found in save file: the model was *not* compiled. Compile "
+            "it manually.",
+            stacklevel=3,
+        )
+        return
+    try:
+        with CustomObjectScope(custom_objects or {}):
+            model.compile(**_compile_arguments(load_json(text, "training_config"), model))
+    except UnsafeFileError:
+        raise
+    except Exception as error:
+        # Whatever a class, built-in or of the user, has against the arguments in the file.
+        warnings.warn(
+            f"The model was *not* compiled: {type(error).__name__}: {error} Compile it manually.",
+            stacklevel=3,
+        )
+        return
+    if reader.has("optimizer_weights"):
+        try:
+            _restore_optimizer(model, reader)
+        except UnsafeFileError:
+            raise
+        except ValueError as error:
+            warnings.warn(
+                f"The optimizer {type(model.optimizer).__name__} starts afresh, since its saved "
+                f"state does not fit: {error}",
+                stacklevel=3,
+            )
+
+
+def _compile_arguments(config, model):
+    """The arguments of `compile`, with objects for names and configs."""
+    optimizer = dict(config["optimizer_config"])
+    if optimizer["class_name"].endswith("Nadam"):  # as tf.keras called it before 2.11
+        renamed = {"decay": "schedule_decay"}
+        optimizer["config"] = {renamed.get(k, k): v for k, v in optimizer["config"].items()}
+    found = {
+        "optimizer": optimizers.deserialize(optimizer),
+        "loss": _resolved(config.get("loss"), losses),
+        "metrics": _resolved(config.get("metrics"), metrics),
+        "weighted_metrics": _resolved(config.get("weighted_metrics"), metrics),
+        "loss_weights": config.get("loss_weights"),
+        "sample_weight_mode": config.get("sample_weight_mode"),
+    }
+    for name in ("metrics", "weighted_metrics"):
+        _strip_output_names(found[name], model)
+    return found
+
+
+def _resolved(value, module):
+    """`value` with the objects of configs and of users' names; the names of Keras stay."""
+    if isinstance(value, str):
+        return get_custom_objects().get(value, value)
+    if isinstance(value, list):
+        return [_resolved(item, module) for item in value]
+    if isinstance(value, dict) and "class_name" in value:
+        return module.deserialize(_with_reduction(value))
+    if isinstance(value, dict):
+        return {name: _resolved(item, module) for name, item in value.items()}
+    return value
+
+
+def _with_reduction(value):
+    """tf.keras's "auto" is Keras's only way to reduce a loss."""
+    config = value.get("config")
+    if isinstance(config, dict) and config.get("reduction") == "auto":
+        value = {**value, "config": {**config, "reduction": "sum_over_batch_size"}}
+    return value
+
+
+def _strip_output_names(found, model):
+    """tf.keras saves the names of metrics with that of their output, which `compile` adds."""
+    if isinstance(found, list) and len(found) == len(model.output_names) > 1:
+        for output, group in zip(model.output_names, found):
+            for metric in group if isinstance(group, list) else ():
+                if isinstance(metric, metrics.Metric):
+                    metric.name = metric.name.removeprefix(f"{output}_")
+
+
+def _restore_optimizer(model, reader):
+    group = reader.group("optimizer_weights")
+    names = group.names("weight_names") or []
+    if not names:
+        return
+    params = model._collected_trainable_weights
+    model.optimizer.prepare(params)
+    arrays = [group.array(name) for name in names]
+    weights = reader.group("model_weights")
+    source = source_of(weights, version=reader.text("keras_version"))
+    if source.is_keras1:
+        layers = [layer for layer in model.layers if layer.weights]
+        saved = [entry for entry in saved_layers(weights) if entry.names]
+        arrays = arranged_keras1(params, arrays, saved, layers, source)
+    else:
+        arrays = arranged(model.optimizer, params, names, arrays)
+    model.optimizer.set_weights(arrays)
+
+
+# ---- pickling -----------------------------------------------------------------------------------
+
+
+def pickle_model(model):
+    """What `unpickle_model` makes an equal model of: an HDF5 file, and the users' own classes."""
+    target = io.BytesIO()
+    save_model(model, target)
+    return {"hdf5": target.getvalue(), "custom_objects": _own_objects(model)}
+
+
+def unpickle_model(state):
+    """The model that `pickle_model` was given."""
+    return load_model(io.BytesIO(state["hdf5"]), state["custom_objects"])
+
+
+def _own_objects(model):
+    """{name: class or function} of what the model is made of that is not Keras's own.
+
+    Only what can be imported again: other processes have to find it, too.
+    """
+    things = [model.optimizer, model.loss, *model.metrics] if model.optimizer else []
+    for module in model.modules():
+        things += [module, *vars(module).values()]
+    found = {}
+    for thing in things:
+        if not isinstance(thing, types.FunctionType):
+            thing = type(thing)
+            if not hasattr(thing, "get_config"):
+                continue
+        home = sys.modules.get(thing.__module__)
+        if thing.__module__.split(".")[0] != __name__.split(".")[0]:
+            if getattr(home, thing.__qualname__, None) is thing:
+                found[thing.__name__] = thing
+    return found
