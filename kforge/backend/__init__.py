@@ -20,7 +20,10 @@ from ..config import (
     set_image_data_format,
 )
 from ..config import check_data_format as normalize_data_format
+from .control import *
 from .conv import *
+from .ctc import *
+from .loops import *
 from .math import *
 from .nn import *
 from .random import *

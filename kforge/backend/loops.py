@@ -1,0 +1,240 @@
+"""Loops over steps or samples: `rnn`, `map_fn`, `foldl`, `foldr`.
+
+On symbolic tensors the body is recorded once, lowered to a function of its own, and the loop is
+one operation that runs it. The body may close over any tensors and variables; they become
+arguments of the operation. On torch tensors the body itself runs.
+"""
+
+import torch
+
+from .. import lowering, symbolic
+from ..symbolic import KerasTensor, Op, Symbolic, leaves
+from .values import as_list, tensor
+from .variables import cast
+
+__all__ = ["foldl", "foldr", "map_fn", "rnn"]
+
+
+# ---- one loop ---------------------------------------------------------------------------------
+
+
+def _loop(body, elements, carry, axis, backwards):
+    """Runs `body` on the slices of `elements` along `axis`, one after the other.
+
+    ``body(slices, carry)`` gives a list of results and the next carry. Gives the results stacked
+    along `axis`, the last results, and the last carry.
+    """
+    columns = list(zip(*(e.unbind(axis) for e in elements)))
+    results = []
+    for slices in reversed(columns) if backwards else columns:
+        found, carry = body(list(slices), carry)
+        results.append(found)
+    return [torch.stack(column, axis) for column in zip(*results)], results[-1], carry
+
+
+def _scan(body, elements, carry, samples, axis=0, backwards=False):
+    """`_loop`, recorded as one operation where a tensor is symbolic.
+
+    `samples` are tensors like those that `carry` holds in the loop.
+    """
+    if not any(isinstance(t, Symbolic) for t in (*elements, *carry)):
+        return _loop(body, elements, carry, axis, backwards)
+    slices = [[p.select(axis, 0) for p in _probes(e)] for e in elements]
+    trace = _Trace(body, slices, [_probes(s) for s in samples])
+    lengths = [p.shape[axis] for p in _probes(elements[0])]
+
+    def record(phase):
+        step = trace.lowered(phase)
+        args = (elements, carry, trace.outside, step.captured)
+        op = Op(_Loop(step.forward, trace.results, axis, backwards), args, name="loop")
+        stacked = [
+            [
+                p.unsqueeze(axis).expand(*p.shape[:axis], n, *p.shape[axis:])
+                for p, n in zip(r, lengths)
+            ]
+            for r in map(_probes, trace.outputs[: trace.results])
+        ]
+        probes = stacked + [_probes(t) for t in trace.outputs]
+        return [KerasTensor(op, i, tuple(pair)) for i, pair in enumerate(probes)]
+
+    found = record(0)
+    if trace.phased:
+        found = [lowering.select(a, b) for a, b in zip(record(1), found)]
+    n = trace.results
+    return found[:n], found[n : 2 * n], found[2 * n :]
+
+
+def _probes(x):
+    return [symbolic._probe_of(x, i) for i in (0, 1)]
+
+
+class _Loop:
+    """`_loop` over a lowered body, as an operation."""
+
+    def __init__(self, forward, results, axis, backwards):
+        self.forward, self.results = forward, results
+        self.axis, self.backwards = axis, backwards
+
+    def __call__(self, elements, carry, outside, captured):
+        if elements[0].is_meta:
+            raise symbolic.NeedsValue("The loop runs on values only; its shapes are known.")
+
+        def body(slices, carry):
+            found = self.forward(*slices, *carry, *outside, *captured)
+            return found[: self.results], found[self.results :]
+
+        stacked, last, carry = _loop(body, elements, carry, self.axis, self.backwards)
+        return [*stacked, *last, *carry]
+
+
+class _Trace:
+    """The body of a loop, recorded once.
+
+    `outputs` are its results (the first `results`) and its carry; `outside` the symbolic tensors
+    that it closes over.
+    """
+
+    def __init__(self, body, slices, carry):
+        self.inputs = [
+            KerasTensor(Op(symbolic.placeholder, name=f"loop_{i}"), None, tuple(pair))
+            for i, pair in enumerate(slices + carry)
+        ]
+        start = self.inputs[-1].op.serial
+        results, carry = body(self.inputs[: len(slices)], self.inputs[len(slices) :])
+        self.results = len(results)
+        self.outputs = [tensor(t) for t in (*results, *carry)]
+        inside = [op for op in lowering.ancestors(self.outputs) if op.serial > start]
+        used = [leaf for op in inside for leaf in leaves([op.args, op.kwargs])] + self.outputs
+        fed = {t.key for t in self.inputs}
+        before = {t.key: t for t in used if isinstance(t, KerasTensor) and t.op.serial <= start}
+        phase = before.pop(lowering.learning_phase().key, None)
+        self.outside = [t for key, t in before.items() if key not in fed]
+        self.phased = phase is not None or any(op.func is lowering.phase_select for op in inside)
+
+    def lowered(self, phase):
+        """The function of the inputs, what is outside, and what is captured."""
+        found = lowering.lower(self.outputs, self.inputs + self.outside, phase=phase)
+        if found.changes:
+            raise ValueError("A function that loops cannot change variables; return new values.")
+        return found
+
+
+# ---- what K offers ----------------------------------------------------------------------------
+
+
+def rnn(
+    step_function,
+    inputs,
+    initial_states,
+    go_backwards=False,
+    mask=None,
+    constants=None,
+    unroll=False,
+    input_length=None,
+):
+    """Runs a step over axis 1 of `inputs`: the last output, all outputs, the last states.
+
+    ``step_function(x, states + constants)`` gives an output and new states. Where `mask`, (batch,
+    steps), is false, the output is that of the step before (zeros at first), and states stay.
+    `unroll` records each step by itself, which takes a known number of steps.
+    """
+    inputs, constants = tensor(inputs), list(constants or [])
+    if len(inputs.shape) < 3:
+        raise ValueError(f"Input should be at least 3D. Got shape {tuple(inputs.shape)}.")
+    if unroll and inputs.shape[1] is None and not input_length:
+        raise ValueError("Unrolling requires a fixed number of timesteps.")
+    states = [tensor(s) for s in initial_states]
+    body, elements, carry = _steps(step_function, constants), [inputs], states
+    if mask is not None:
+        if not states:
+            raise ValueError(
+                "No initial states provided! When using masking in an RNN, you should provide "
+                "initial states (and your step function should return as its first state at time "
+                "`t` the output at time `t-1`)."
+            )
+        mask = cast(mask, torch.bool)
+        elements.append(mask.flatten(1) if len(mask.shape) > 2 else mask)
+        body = _masked(body)
+    if unroll or not any(isinstance(t, Symbolic) for t in (*elements, *states)):
+        if mask is not None:
+            carry = [inputs.new_zeros(()), *states]
+        outputs, last, carry = _loop(body, elements, carry, 1, go_backwards)
+    else:
+        # Cells make what all steps share, such as dropout masks, in their first call: here.
+        output, _ = step_function(inputs.select(1, 0), states + constants)
+        samples = states
+        if mask is not None:
+            carry = [inputs.new_zeros(()), *states]
+            samples = [tensor(output), *states]
+        outputs, last, carry = _scan(body, elements, carry, samples, 1, go_backwards)
+    return last[0], outputs[0], carry[1:] if mask is not None else carry
+
+
+def _steps(step_function, constants):
+    def body(slices, carry):
+        output, states = step_function(slices[0], list(carry) + constants)
+        return [output], list(states)
+
+    return body
+
+
+def _masked(body):
+    """`body` where the mask, the second slice, is true; the first of its carry is an output."""
+
+    def masked(slices, carry):
+        found, states = body(slices[:1], carry[1:])
+        new = [
+            torch.where(slices[1].reshape([-1] + [1] * (len(a.shape) - 1)), a, b)
+            for a, b in zip((*found, *states), carry)
+        ]
+        return new[:1], new
+
+    return masked
+
+
+def map_fn(fn, elems, name=None, dtype=None):
+    """`fn` applied to each item along axis 0, the results stacked.
+
+    With a tuple of tensors `fn` takes and gives tuples, or gives one tensor of `dtype`.
+    """
+    several = isinstance(elems, (list, tuple))
+    kinds = []
+
+    def body(slices, carry):
+        found = fn(type(elems)(slices) if several else slices[0])
+        kinds.append(type(found) if isinstance(found, (list, tuple)) else None)
+        found = [tensor(t) for t in as_list(found)]
+        wanted = dtype if isinstance(dtype, (list, tuple)) else [dtype] * len(found)
+        return [t if d is None else cast(t, d) for t, d in zip(found, wanted)], carry
+
+    stacked, _, _ = _scan(body, [tensor(e) for e in as_list(elems)], [], [])
+    return stacked[0] if kinds[0] is None else kinds[0](stacked)
+
+
+def foldl(fn, elems, initializer=None, name=None):
+    """``fn(accumulated, item)`` over the items along axis 0, from the first to the last.
+
+    It begins with `initializer`, or else with the first item.
+    """
+    return _fold(fn, elems, initializer, backwards=False)
+
+
+def foldr(fn, elems, initializer=None, name=None):
+    """`foldl`, from the last item to the first."""
+    return _fold(fn, elems, initializer, backwards=True)
+
+
+def _fold(fn, elems, start, backwards):
+    elems = tensor(elems)
+    if start is None:
+        start = elems.select(0, -1 if backwards else 0)
+        elems = elems[:-1] if backwards else elems[1:]
+    start = tensor(start)
+    _, _, carry = _scan(
+        lambda slices, carry: ([], [tensor(fn(carry[0], slices[0]))]),
+        [elems],
+        [start],
+        [start],
+        backwards=backwards,
+    )
+    return carry[0]
