@@ -89,14 +89,17 @@ def pow(x, a):
 
 
 def clip(x, min_value, max_value):
-    """`x` limited to [min_value, max_value]; None is no limit, and `max_value` is at least the
-    other."""
-    if min_value is None and max_value is None:
-        return tensor(x)
-    plain = isinstance(min_value, numbers.Number) and isinstance(max_value, numbers.Number)
-    if plain and max_value < min_value:
-        max_value = min_value
-    return torch.clamp(tensor(x), min_value, max_value)
+    """`x` limited to [min_value, max_value], numbers or tensors; None is no limit.
+
+    A `max_value` below `min_value` counts as that.
+    """
+    x, limits = tensor(x), [v for v in (min_value, max_value) if v is not None]
+    if builtins.all(isinstance(v, numbers.Number) for v in limits):
+        if len(limits) == 2 and max_value < min_value:
+            max_value = min_value
+        return torch.clamp(x, min_value, max_value) if limits else x
+    x = x if max_value is None else minimum(x, max_value)
+    return x if min_value is None else maximum(x, min_value)
 
 
 # ---- over axes --------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import functools
 import gc
 import warnings
 
+import numpy as np
 import torch
 
 from .. import config, lowering
@@ -21,8 +22,10 @@ __all__ = [
     "function",
     "get_session",
     "gradients",
+    "image_dim_ordering",
     "learning_phase",
     "manual_variable_initialization",
+    "set_image_dim_ordering",
     "set_learning_phase",
     "set_session",
     "symbolic",
@@ -82,7 +85,7 @@ class Function:
             lowering.update("assign", *u) if isinstance(u, tuple) else u for u in updates or ()
         ]
         self.updates += as_list(kwargs.get("fetches") or [])
-        self.fixed_feeds = list((kwargs.get("feed_dict") or {}).items())
+        fixed = kwargs.get("feed_dict") or {}
         self._lowered = {}
         self._phase_at = None
         for i, x in enumerate(self.inputs):
@@ -91,7 +94,9 @@ class Function:
             elif not isinstance(x, KerasTensor):
                 raise TypeError(f"Input {i} of K.function should be a symbolic tensor. Got {x!r}.")
         self._fed = [x for i, x in enumerate(self.inputs) if i != self._phase_at]
-        self._fed += [x for x, _ in self.fixed_feeds]
+        self._fed += fixed
+        self._fixed_values = list(fixed.values())
+        self._feeds = [_Feed(x) for x in self._fed]
 
     def lowered(self, phase):
         """What computes it in this learning phase."""
@@ -100,15 +105,17 @@ class Function:
         return self._lowered[phase]
 
     def __call__(self, inputs=()):
-        values = leaves(inputs)
+        values = list(inputs) if type(inputs) in (list, tuple) else [inputs]
+        if len(values) != len(self.inputs):
+            values = leaves(inputs)
         if len(values) != len(self.inputs):
             raise ValueError(
                 f"K.function {self.name or ''} takes {len(self.inputs)} inputs, "
                 f"{[x.name for x in self.inputs]}. Got {len(values)}."
             )
         phase = 0 if self._phase_at is None else int(bool(values.pop(self._phase_at)))
-        values += [v for _, v in self.fixed_feeds]
-        found = self.lowered(phase).run([_feed(x, v) for x, v in zip(self._fed, values)])
+        values += self._fixed_values
+        found = self.lowered(phase).run([feed(v) for feed, v in zip(self._feeds, values)])
         found = [scalar_or_array(to_numpy(t.to_dense() if t.is_sparse else t)) for t in found]
         if type(self.structure) is list and len(found) == len(self.structure):
             return found  # a flat list, as nearly always
@@ -116,24 +123,35 @@ class Function:
         return _map(lambda _: next(results), self.structure)
 
 
-def _feed(x, value):
-    """`value` as a tensor for the symbolic `x`; `ValueError` where its shape does not fit."""
-    if isinstance(value, Variable):
-        value = value.view.detach()
-    elif isinstance(value, KerasTensor):
-        raise TypeError(f"The value fed for {x.name} is a symbolic tensor; feed an array.")
-    if hasattr(value, "tocoo"):
-        value = sparse(value, x.dtype)
-    value = as_tensor(value, x.dtype)
-    given, expected = value.shape, x.shape
-    if len(given) != len(expected) or any(
-        e is not None and e != g for g, e in zip(given, expected)
-    ):
-        raise ValueError(
-            f"Cannot feed value of shape {tuple(given)} for tensor {x.name!r}, which has shape "
-            f"{tuple(expected)}."
-        )
-    return value.to(current_device(), x.dtype)
+class _Feed:
+    """Makes tensors of the values fed for `x`; `ValueError` where the shape does not fit."""
+
+    def __init__(self, x):
+        self.name, self.shape, self.dtype = x.name, tuple(x.shape), x.dtype
+        self.known = [(axis, size) for axis, size in enumerate(self.shape) if size is not None]
+        self.device = current_device()
+        self.array = str(x.dtype).removeprefix("torch.")
+
+    def __call__(self, value):
+        if type(value) is np.ndarray and value.dtype == self.array and value.flags.carray:
+            return self.fitting(torch.from_numpy(value))  # as it is: the usual case, made fast
+        if isinstance(value, KerasTensor):
+            raise TypeError(f"The value fed for {self.name} is a symbolic tensor; feed an array.")
+        if isinstance(value, Variable):
+            value = value.view.detach()
+        elif hasattr(value, "tocoo"):
+            value = sparse(value, self.dtype)
+        return self.fitting(as_tensor(value, self.dtype).to(self.dtype))
+
+    def fitting(self, value):
+        """`value` on the device, its shape checked."""
+        given = value.shape
+        if len(given) != len(self.shape) or any(given[axis] != n for axis, n in self.known):
+            raise ValueError(
+                f"Cannot feed value of shape {tuple(given)} for tensor {self.name!r}, which has "
+                f"shape {self.shape}."
+            )
+        return value.to(self.device)
 
 
 def gradients(loss, variables):
@@ -169,7 +187,7 @@ def eager(func):
     return run
 
 
-# ---- what a session used to hold --------------------------------------------------------------
+# ---- what older scripts call -------------------------------------------------------------------
 
 
 def clear_session():
@@ -237,6 +255,22 @@ def manual_variable_initialization(value):
 
 def v1_variable_initialization():
     """Has no effect: variables have their initial values from the start."""
+
+
+_DIM_ORDERINGS = {"channels_last": "tf", "channels_first": "th"}
+
+
+def image_dim_ordering():
+    """`image_data_format` in the words of Keras 1: "tf" or "th"."""
+    return _DIM_ORDERINGS[config.image_data_format()]
+
+
+def set_image_dim_ordering(dim_ordering):
+    """`set_image_data_format` in the words of Keras 1."""
+    for data_format, old_word in _DIM_ORDERINGS.items():
+        if dim_ordering == old_word:
+            return config.set_image_data_format(data_format)
+    raise ValueError(f"Unknown dim_ordering: {dim_ordering!r}. Expected 'tf' or 'th'.")
 
 
 def _get_available_gpus():

@@ -58,7 +58,12 @@ def _same_padding(size, window, stride):
 
 
 def conv_transpose_length(size, window, stride, padding, dilation=1, output_padding=None):
-    """Outputs of a transposed convolution: by default the longest input that gives `size`."""
+    """Outputs of a transposed convolution along an axis; None for an unknown size.
+
+    By default as many as a convolution would turn into `size`.
+    """
+    if size is None:
+        return None
     window = (window - 1) * dilation + 1
     if output_padding is None:
         return size * stride + (max(window - stride, 0) if padding == "valid" else 0)
