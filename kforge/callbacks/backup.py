@@ -1,0 +1,175 @@
+"""Interrupted trainings go on where they were."""
+
+import json
+import os
+import random
+
+import numpy as np
+import torch
+
+from .. import lowering
+from ..symbolic import leaves
+from ..variable import Variable
+from .base import Callback
+
+__all__ = ["BackupAndRestore"]
+
+
+class BackupAndRestore(Callback):
+    """Writes the whole state of a training to a folder, and continues from it in the next `fit`.
+
+    That is weights, the state and the rates of the optimizer, the states of other callbacks, and
+    of Python's, NumPy's and torch's random numbers: a training that is killed and started again
+    by the same script gives the same weights, bit for bit, as one that was not. `save_freq` is
+    "epoch" or a number of batches. When the training ends, the backup is deleted, unless
+    `delete_checkpoint` is false. Logs of an epoch that was interrupted are of its remaining
+    batches.
+
+    >>> model.fit(x, y, epochs=50, callbacks=[BackupAndRestore("backup")])
+    """
+
+    comes_last = True
+
+    def __init__(self, backup_dir, save_freq="epoch", delete_checkpoint=True):
+        if save_freq != "epoch" and not (isinstance(save_freq, int) and save_freq > 0):
+            raise ValueError(
+                f'save_freq must be "epoch" or a positive number of batches; got {save_freq!r}.'
+            )
+        self.backup_dir, self.save_freq = backup_dir, save_freq
+        self.delete_checkpoint = delete_checkpoint
+        self.callbacks = []
+        own = type(self).on_train_batch_end is BackupAndRestore.on_train_batch_end
+        if save_freq == "epoch" and own:
+            self.on_train_batch_end = super().on_train_batch_end  # the loop need not call it
+
+    @property
+    def path(self):
+        """The file of the backup."""
+        return os.path.join(os.fspath(self.backup_dir), "backup.npz")
+
+    def on_train_begin(self, logs=None):
+        """Restores the state that is in the folder, if there is one."""
+        os.makedirs(self.backup_dir, exist_ok=True)
+        self._resumed = None
+        if os.path.exists(self.path):
+            self._restore()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Remembers where the random numbers were, from which the order of samples comes."""
+        self._epoch, self._at_begin = epoch, self._random_states()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Goes on with the random numbers of the batch after which the backup was written."""
+        if self._resumed is not None:
+            self._set_random_states(self._resumed)
+            self._resumed = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Writes a backup, if it is time."""
+        if (batch + 1) % self.save_freq == 0:
+            self._write(self._epoch, batch + 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes a backup."""
+        self._write(epoch + 1, 0)
+
+    def on_train_end(self, logs=None):
+        """Deletes the backup."""
+        if self.delete_checkpoint and os.path.exists(self.path):
+            os.remove(self.path)
+
+    # ---- what is in a backup ----
+
+    def _write(self, epoch, batch):
+        optimizer = self.model.optimizer
+        state = {
+            "epoch": epoch,
+            "batch": batch,
+            "weights": self.model.get_weights(),
+            "optimizer": optimizer.get_weights(),
+            "rates": _rates(optimizer),
+            "callbacks": [{k: getattr(c, k) for k in c.state} for c in self.callbacks],
+            "random": self._random_states(),
+            "random_at_begin": self._at_begin if batch else None,
+        }
+        arrays = {}
+        arrays["tree"] = np.array(json.dumps(_encode(state, arrays)))
+        temporary = f"{self.path}.tmp"
+        with open(temporary, "wb") as f:
+            np.savez(f, **arrays)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, self.path)
+
+    def _restore(self):
+        with np.load(self.path) as arrays:
+            state = _decode(json.loads(str(arrays["tree"])), arrays)
+        if len(state["callbacks"]) != len(self.callbacks):
+            raise ValueError(
+                f"The backup in {self.backup_dir} is of a training with {len(state['callbacks'])} "
+                f"other callbacks; this one has {len(self.callbacks)}."
+            )
+        self.model.set_weights(state["weights"])
+        self.model.optimizer.set_weights(state["optimizer"])
+        for name, value in state["rates"].items():
+            vars(self.model.optimizer)[name].assign(value)
+        for callback, values in zip(self.callbacks, state["callbacks"]):
+            for name, value in values.items():
+                kind = type(getattr(callback, name, None))
+                setattr(callback, name, kind(value) if issubclass(kind, dict) else value)
+        self.params.update(initial_epoch=state["epoch"], initial_batch=state["batch"])
+        if state["batch"]:
+            self._resumed = state["random"]
+        self._set_random_states(state["random_at_begin"] or state["random"])
+
+    def _generators(self):
+        """Streams of the operations in the graph that have a seed of their own."""
+        operations = lowering.ancestors([self.model.total_loss])
+        found = leaves([[op.args, op.kwargs] for op in operations])
+        return list(dict.fromkeys(x for x in found if isinstance(x, torch.Generator)))
+
+    def _random_states(self):
+        kind, keys, *rest = np.random.get_state()
+        return {
+            "python": random.getstate(),
+            "numpy": [kind, keys, *rest],
+            "torch": torch.get_rng_state().numpy(),
+            "cuda": [s.numpy() for s in torch.cuda.get_rng_state_all()]
+            if torch.cuda.is_available()
+            else [],
+            "own": [g.get_state().numpy() for g in self._generators()],
+        }
+
+    def _set_random_states(self, states):
+        version, keys, rest = states["python"]
+        random.setstate((version, tuple(keys), rest))
+        np.random.set_state(tuple(states["numpy"]))
+        torch.set_rng_state(torch.from_numpy(states["torch"]))
+        if states["cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all([torch.from_numpy(s) for s in states["cuda"]])
+        for generator, state in zip(self._generators(), states["own"]):
+            generator.set_state(torch.from_numpy(state))
+
+
+def _rates(optimizer):
+    """Settings of an optimizer that callbacks may change."""
+    held = {k: v for k, v in vars(optimizer).items() if isinstance(v, Variable)}
+    return {k: v.numpy()[()] for k, v in held.items() if not v.shape and k != "iterations"}
+
+
+def _encode(tree, arrays):
+    """`tree` as JSON has it; its arrays go to `arrays`."""
+    if isinstance(tree, (np.ndarray, np.generic)):
+        arrays[f"a{len(arrays)}"] = np.asarray(tree)
+        return {"$array": f"a{len(arrays) - 1}"}
+    if isinstance(tree, dict):
+        return {k: _encode(v, arrays) for k, v in tree.items()}
+    return [_encode(v, arrays) for v in tree] if isinstance(tree, (list, tuple)) else tree
+
+
+def _decode(tree, arrays):
+    if isinstance(tree, dict):
+        if set(tree) == {"$array"}:
+            return arrays[tree["$array"]][()]
+        return {k: _decode(v, arrays) for k, v in tree.items()}
+    return [_decode(v, arrays) for v in tree] if isinstance(tree, list) else tree
