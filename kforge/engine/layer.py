@@ -71,6 +71,9 @@ class Layer(torch.nn.Module):
     on torch tensors, it computes at once.
     """
 
+    # Arguments of constructors that configs leave out.
+    _unlisted = ()
+
     # Whether call 0 of such a layer is its own definition, as of a model made of tensors.
     _defines_itself = False
 
@@ -145,13 +148,16 @@ class Layer(torch.nn.Module):
 
     def get_config(self):
         """The arguments that make such a layer, from the constructors of kforge's own classes."""
-        found = self._base_config()
+        found, names, absent = self._base_config(), {}, set(self._unlisted)
         for cls in reversed(type(self).__mro__):
             if "__init__" in vars(cls) and "_built_in" in vars(cls):
-                for name in _own_arguments(cls):
-                    module = _SERIALIZERS.get(name.rsplit("_", 1)[-1])
-                    value = getattr(self, name)
-                    found[name] = module.serialize(value) if module else value
+                names.update(dict.fromkeys(_own_arguments(cls)))
+                absent.update(getattr(cls.__init__, "without", ()))
+        for name in names:
+            if name not in absent:
+                module = _SERIALIZERS.get(name.rsplit("_", 1)[-1])
+                value = getattr(self, name)
+                found[name] = module.serialize(value) if module else value
         return found
 
     def _base_config(self):

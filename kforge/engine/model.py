@@ -5,8 +5,9 @@ import json
 import torch
 
 from .. import config as settings
-from .. import lowering, symbolic
+from .. import lowering, saving, symbolic
 from ..registry import plain
+from ..saving.text import dump_yaml
 from ..symbolic import KerasTensor
 from ..training.methods import TrainingMethods
 from ..variable import to_numpy
@@ -337,6 +338,27 @@ class Model(TrainingMethods, Layer):
     def to_json(self, **kwargs):
         """The architecture as JSON; keyword arguments go to `json.dumps`."""
         return json.dumps(plain(self._described()), **kwargs)
+
+    def to_yaml(self, **kwargs):
+        """The architecture as YAML; keyword arguments go to `yaml.dump`."""
+        return dump_yaml(self._described(), **kwargs)
+
+    # ---- files ----
+
+    def save(self, filepath, overwrite=True, include_optimizer=True):
+        """Saves architecture, weights and optimizer to HDF5 (see `kforge.models.save_model`)."""
+        saving.save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath, overwrite=True):
+        """Saves the weights to HDF5."""
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath, by_name=False, skip_mismatch=False, reshape=False):
+        """Sets the weights from HDF5; gives a report (see `kforge.saving.load_weights`)."""
+        return saving.load_weights(self, filepath, by_name, skip_mismatch, reshape)
+
+    def __reduce__(self):
+        return saving.unpickle_model, (saving.pickle_model(self),)
 
 
 layers.register(Model, "Functional", "Network", "Container")
