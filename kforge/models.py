@@ -3,6 +3,13 @@
 from . import symbolic
 from .engine import Input, InputLayer, Model, Sequential
 from .engine.node import to_list, unpack
+from .saving import (
+    load_model,
+    model_from_config,
+    model_from_json,
+    model_from_yaml,
+    save_model,
+)
 
 __all__ = [
     "Input",
@@ -10,6 +17,11 @@ __all__ = [
     "Model",
     "Sequential",
     "clone_model",
+    "load_model",
+    "model_from_config",
+    "model_from_json",
+    "model_from_yaml",
+    "save_model",
 ]
 
 

@@ -4,7 +4,7 @@
 effect, and refused where it has one; classes that are the users' own get what they wrote.
 """
 
-from .. import constraints, initializers, regularizers
+from .. import constraints, initializers, losses, metrics, regularizers
 from ..registry import has_arg
 
 __all__ = ["translate"]
@@ -14,12 +14,20 @@ ANY = object()
 # Arguments that Keras 2.3.1 does not have: the values that mean the same as not having it.
 NEUTRAL = {
     "autocast": ANY,
+    "axis": (-1,),  # of losses
     "dtype": ANY,  # of initializers and the like
+    "fn": ANY,  # of losses: what the class says already
+    "from_logits": (False,),  # of metrics
     "fused": ANY,  # an implementation of BatchNormalization
     "groups": (1,),
+    "ignore_class": (None,),
+    "implementation": ANY,  # of SimpleRNN before Keras 2.1
     "input_axes": (None,),
     "keepdims": (False,),
+    "label_weights": (None,),
     "lora_rank": (None,),
+    "multi_label": (False,),
+    "num_labels": (None,),
     "optional": (False,),
     "output_axes": (None,),
     "quantization_config": (None,),
@@ -62,6 +70,8 @@ def translate(value, layers):
         return translate(VALUES[kind](value), layers)
     if isinstance(config, dict):
         config = REWRITES.get(kind, dict)(config)
+        if config.get("reduction") == "auto":  # tf.keras's name of Keras's only way
+            config["reduction"] = "sum_over_batch_size"
         value = {**value, "config": config}
     calls = value.get("inbound_nodes")
     if isinstance(calls, list):
@@ -79,7 +89,8 @@ def _dtype(policy):
 
 def _class_of(kind, layers):
     """The built-in class of this name, or None."""
-    for registry in (layers, initializers._registry, regularizers._registry, constraints._registry):
+    registries = [m._registry for m in (initializers, regularizers, constraints, losses)]
+    for registry in (layers, *registries, metrics.registry):
         if kind in registry.objects:
             return registry.objects[kind]
     return None
@@ -129,6 +140,10 @@ def _renamed(**names):
     return lambda config: {names.get(name, name): value for name, value in config.items()}
 
 
+def _without(*names):
+    return lambda config: {name: value for name, value in config.items() if name not in names}
+
+
 def _batch_normalization(config):
     """An axis may be a list of one."""
     axis = config.get("axis")
@@ -167,6 +182,7 @@ def _direction(config):
 REWRITES = {
     "BatchNormalization": _batch_normalization,
     "Bidirectional": _bidirectional,
-    "InputLayer": _renamed(batch_shape="batch_input_shape"),
+    "Embedding": _without("input_dtype"),  # Keras 1: of the indices, not of the weights
+    "InputLayer": _renamed(batch_shape="batch_input_shape", input_dtype="dtype"),
     "LeakyReLU": _renamed(negative_slope="alpha"),
 }

@@ -5,14 +5,15 @@ import sys
 import types
 import warnings
 
-from .. import functions, losses, metrics, optimizers
-from ..registry import CustomObjectScope, get_custom_objects
+from .. import functions
+from ..registry import CustomObjectScope
 from .atomic import may_write
 from .config import check_restorable, model_from_config
 from .errors import UnsafeFileError
 from .hdf5 import open_reader, open_writer
 from .optimizer_state import arranged, arranged_keras1
 from .text import dump_json, load_json
+from .training import compile_arguments, training_config
 from .weights import (
     BACKEND,
     KERAS_VERSION,
@@ -41,7 +42,7 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True):
             return
     check_restorable(model)
     config = {"class_name": type(model).__name__, "config": model.get_config()}
-    training = _training_config(model) if include_optimizer else None
+    training = training_config(model) if include_optimizer else None
     with open_writer(filepath) as writer:
         writer.text("keras_version", KERAS_VERSION)
         writer.text("backend", BACKEND)
@@ -52,31 +53,6 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True):
             if model.optimizer.weights:
                 group = writer.group("optimizer_weights")
                 write_arrays(group, named_arrays(model.optimizer.weights))
-
-
-def _training_config(model):
-    """The arguments of `compile` as configs; None for a model that is not compiled."""
-    optimizer = model.optimizer
-    if optimizer is None:
-        return None
-    if isinstance(optimizer, optimizers.TFOptimizer):
-        warnings.warn(
-            "The model is saved without its optimizer, which is one of torch: compile it again "
-            "after loading.",
-            stacklevel=4,
-        )
-        return None
-    return {
-        "optimizer_config": {
-            "class_name": type(optimizer).__name__,
-            "config": optimizer.get_config(),
-        },
-        "loss": model.loss,
-        "metrics": model._compile_metrics,
-        "weighted_metrics": model._compile_weighted_metrics,
-        "sample_weight_mode": model.sample_weight_mode,
-        "loss_weights": model.loss_weights,
-    }
 
 
 # ---- loading ------------------------------------------------------------------------------------
@@ -123,7 +99,8 @@ def _restore_training(model, reader, custom_objects):
         return
     try:
         with CustomObjectScope(custom_objects or {}):
-            model.compile(**_compile_arguments(load_json(text, "training_config"), model))
+            config = load_json(text, "training_config")
+            model.compile(**compile_arguments(config, model.output_names))
     except UnsafeFileError:
         raise
     except Exception as error:
@@ -144,55 +121,6 @@ def _restore_training(model, reader, custom_objects):
                 f"state does not fit: {error}",
                 stacklevel=3,
             )
-
-
-def _compile_arguments(config, model):
-    """The arguments of `compile`, with objects for names and configs."""
-    optimizer = dict(config["optimizer_config"])
-    if optimizer["class_name"].endswith("Nadam"):  # as tf.keras called it before 2.11
-        renamed = {"decay": "schedule_decay"}
-        optimizer["config"] = {renamed.get(k, k): v for k, v in optimizer["config"].items()}
-    found = {
-        "optimizer": optimizers.deserialize(optimizer),
-        "loss": _resolved(config.get("loss"), losses),
-        "metrics": _resolved(config.get("metrics"), metrics),
-        "weighted_metrics": _resolved(config.get("weighted_metrics"), metrics),
-        "loss_weights": config.get("loss_weights"),
-        "sample_weight_mode": config.get("sample_weight_mode"),
-    }
-    for name in ("metrics", "weighted_metrics"):
-        _strip_output_names(found[name], model)
-    return found
-
-
-def _resolved(value, module):
-    """`value` with the objects of configs and of users' names; the names of Keras stay."""
-    if isinstance(value, str):
-        return get_custom_objects().get(value, value)
-    if isinstance(value, list):
-        return [_resolved(item, module) for item in value]
-    if isinstance(value, dict) and "class_name" in value:
-        return module.deserialize(_with_reduction(value))
-    if isinstance(value, dict):
-        return {name: _resolved(item, module) for name, item in value.items()}
-    return value
-
-
-def _with_reduction(value):
-    """tf.keras's "auto" is Keras's only way to reduce a loss."""
-    config = value.get("config")
-    if isinstance(config, dict) and config.get("reduction") == "auto":
-        value = {**value, "config": {**config, "reduction": "sum_over_batch_size"}}
-    return value
-
-
-def _strip_output_names(found, model):
-    """tf.keras saves the names of metrics with that of their output, which `compile` adds."""
-    if isinstance(found, list) and len(found) == len(model.output_names) > 1:
-        for output, group in zip(model.output_names, found):
-            for metric in group if isinstance(group, list) else ():
-                if isinstance(metric, metrics.Metric):
-                    metric.name = metric.name.removeprefix(f"{output}_")
 
 
 def _restore_optimizer(model, reader):

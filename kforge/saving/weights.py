@@ -14,16 +14,10 @@ __all__ = [
     "BACKEND",
     "KERAS_VERSION",
     "LoadReport",
-    "load_attributes_from_hdf5_group",
     "load_weights",
-    "load_weights_from_hdf5_group",
-    "load_weights_from_hdf5_group_by_name",
     "named_arrays",
-    "preprocess_weights_for_loading",
     "read_layers",
-    "save_attributes_to_hdf5_group",
     "save_weights",
-    "save_weights_to_hdf5_group",
     "saved_layers",
     "source_of",
     "write_arrays",
@@ -240,42 +234,3 @@ def _by_name(saved, layers, source, skip_mismatch, report):
             stacklevel=5,
         )
     return values
-
-
-# ---- functions that scripts take from keras.engine.saving ---------------------------------------
-
-
-def load_weights_from_hdf5_group(f, layers, reshape=False):
-    """Sets the weights of layers, in order, from an h5py group."""
-    return read_layers(open_reader(f), layers, reshape=reshape)
-
-
-def load_weights_from_hdf5_group_by_name(f, layers, skip_mismatch=False, reshape=False):
-    """Sets the weights of layers, by name, from an h5py group."""
-    return read_layers(open_reader(f), layers, True, skip_mismatch, reshape)
-
-
-def save_weights_to_hdf5_group(group, layers):
-    """Writes layers into an h5py group."""
-    with open_writer(group) as writer:
-        write_layers(writer, layers)
-
-
-def preprocess_weights_for_loading(
-    layer, weights, original_keras_version=None, original_backend=None, reshape=False
-):
-    """Arrays that an older Keras or another backend saved, as `layer.set_weights` takes them."""
-    source = Source(original_keras_version or "1", original_backend, reshape)
-    found = {id(variable): array for variable, array in match(layer, [], weights, source)}
-    return [found[id(variable)] for variable in layer.weights]
-
-
-def load_attributes_from_hdf5_group(group, name):
-    """The list of names that an attribute, or several, of an h5py group hold."""
-    return open_reader(group).names(name) or []
-
-
-def save_attributes_to_hdf5_group(group, name, data):
-    """Stores a list of names as an attribute, or several, of an h5py group."""
-    with open_writer(group) as writer:
-        writer.names(name, [x.decode("utf-8") if isinstance(x, bytes) else x for x in data])
