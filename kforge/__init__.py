@@ -18,6 +18,7 @@ from . import (
     optimizers,
     regularizers,
 )
+from .compat.paths import install, uninstall
 from .devices import device
 from .layers import Input
 from .models import Model, Sequential
@@ -35,10 +36,12 @@ __all__ = [
     "device",
     "engine",
     "initializers",
+    "install",
     "layers",
     "losses",
     "metrics",
     "models",
     "optimizers",
     "regularizers",
+    "uninstall",
 ]

@@ -2,7 +2,7 @@
 
 `data/api_2.3.1.json` holds what an installed Keras 2.3.1 shows (`data/record_api.py` wrote it).
 `data/api_gaps.json` lists what kforge does not have; it can only shrink: a new gap fails, and so
-does an old one that has been closed. `python tests/test_api.py` writes it anew.
+does an old one that has been closed. `python -m tests.test_api` writes it anew.
 """
 
 import ast

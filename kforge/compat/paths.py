@@ -80,13 +80,13 @@ ALIASES = {**{path: path for path in _SAME.split()}, **_MOVED}
 #: written NAME=ORIGINAL. "" is the module itself, as in `K`, under another name.
 HOMES = {
     "activations": "activations=",
-    "backend": "K= backend= transpose_shape",
+    "backend": "K= backend=",
     "callbacks": "cbks= Callback",
     "constraints": "constraints=",
     "datasets.cifar": "load_batch",
     "engine.base_layer": "InputSpec Layer Node disable_tracking",
     "engine.input_layer": "Input InputLayer",
-    "engine.network": "network= get_source_inputs",
+    "engine.network": "network=",
     "engine.saving": (
         "saving= load_model model_from_config model_from_json model_from_yaml save_model"
     ),
@@ -122,12 +122,13 @@ HOMES = {
     "utils.data_utils": "GeneratorEnqueuer OrderedEnqueuer Sequence get_file",
     "utils.generic_utils": (
         "generic_utils= Progbar deserialize_keras_object func_dump func_load has_arg is_all_none"
-        " object_list_uid serialize_keras_object slice_arrays to_list unpack_singleton"
+        " object_list_uid serialize_keras_object slice_arrays to_list transpose_shape"
+        " unpack_singleton"
     ),
     "utils.io_utils": (
         "H5Dict ask_to_proceed_with_overwrite load_from_binary_h5py save_to_binary_h5py"
     ),
-    "utils.layer_utils": "count_params print_layer_summary=print_summary",
+    "utils.layer_utils": "count_params get_source_inputs print_layer_summary=print_summary",
     "utils.losses_utils": "losses_utils=",
     "utils.metrics_utils": "metrics_utils=",
     "utils.np_utils": "to_categorical",
