@@ -74,17 +74,8 @@ class TensorShape(tuple):
         """The dimensions as a list."""
         return list(self)
 
-    @property
-    def ndims(self):
-        """Number of dimensions."""
-        return len(self)
-
-    rank = ndims
-
-    @property
-    def dims(self):
-        """The dimensions as a list."""
-        return list(self)
+    ndims = rank = property(len, doc="Number of dimensions.")
+    dims = property(list, doc="The dimensions as a list.")
 
     def is_fully_defined(self):
         """Whether no dimension is unknown."""
@@ -422,10 +413,27 @@ def _infer(op):
     except NeedsValue:
         raise
     except Exception as first:
-        try:  # values of shapes (on the CPU) met tensors without values
-            return _run_probes(op, lambda x, i: _to_meta(_probe_of(x, i)))
-        except Exception:
-            raise _inference_error(op, first) from None
+        # Values of shapes (on the CPU) met tensors without values; or unknown sizes met known ones.
+        for probe in (lambda x, i: _to_meta(_probe_of(x, i)), _fitting(op)):
+            with contextlib.suppress(Exception):
+                return _run_probes(op, probe)
+        raise _inference_error(op, first) from None
+
+
+def _fitting(op):
+    """Probes whose unknown sizes are those that other arguments have there, from the last axis."""
+    tensors = [x for x in leaves([op.args, op.kwargs]) if hasattr(x, "shape")]
+    known = {a: n for x in tensors for a, n in enumerate(reversed(x.shape)) if n not in (None, 1)}
+
+    def probe(x, i):
+        found = _probe_of(x, i)
+        if not isinstance(x, KerasTensor):
+            return found
+        pairs = zip(reversed(x.shape), reversed(found.shape))
+        shape = [known.get(a, p) if n is None else p for a, (n, p) in enumerate(pairs)]
+        return found.new_empty(shape[::-1])
+
+    return probe
 
 
 def _run_probes(op, probe):
