@@ -214,5 +214,8 @@ def plain(value):
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(plain(v) for v in value) if type(value) in (list, tuple) else list(value)
+        items = [plain(v) for v in value]
+        if type(value) is tuple:  # the same one if it can be: YAML writes it once
+            return value if all(a is b for a, b in zip(items, value)) else tuple(items)
+        return items
     return value
