@@ -3,9 +3,9 @@
 import torch
 
 from .. import lowering, symbolic
-from ..symbolic import KerasTensor, Symbolic
+from ..symbolic import KerasTensor
 from .session import learning_phase
-from .values import apply, tensor
+from .values import apply, recorded, tensor
 from .variables import cast
 
 __all__ = ["in_test_phase", "in_train_phase", "print_tensor", "switch"]
@@ -57,7 +57,7 @@ def switch(condition, then_expression, else_expression):
 
 def _choose(condition, then, other):
     """One of two tensors of different shapes, decided in each run."""
-    if not any(isinstance(x, Symbolic) for x in (condition, then, other)):
+    if not recorded(condition, then, other):
         return _pick(condition, then, other)
     shape, shape2 = tuple(then.shape), tuple(other.shape)
     if len(shape) == len(shape2):

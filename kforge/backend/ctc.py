@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from .. import config, symbolic
-from ..symbolic import Symbolic
-from .values import apply, tensor
+from .values import apply, recorded, tensor
 from .variables import cast
 
 __all__ = ["ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse"]
@@ -67,7 +66,7 @@ def ctc_decode(
     paths = 1 if greedy else top_paths
     settings = (None,) if greedy else (beam_width, top_paths, merge_repeated)
     args = (y_pred, lengths, config.epsilon(), *settings)
-    if any(isinstance(x, Symbolic) for x in (y_pred, lengths)):
+    if recorded(y_pred, lengths):
         batch = y_pred.shape[0]
         shapes = [(batch, None)] * paths + [(batch, paths)]
         found = symbolic.declared(_decode, args, {}, shapes, [torch.int64] * paths + [y_pred.dtype])

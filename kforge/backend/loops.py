@@ -8,8 +8,8 @@ arguments of the operation. On torch tensors the body itself runs.
 import torch
 
 from .. import lowering, symbolic
-from ..symbolic import KerasTensor, Op, Symbolic, leaves
-from .values import as_list, tensor
+from ..symbolic import KerasTensor, Op, leaves
+from .values import as_list, recorded, tensor
 from .variables import cast
 
 __all__ = ["foldl", "foldr", "map_fn", "rnn"]
@@ -37,7 +37,7 @@ def _scan(body, elements, carry, samples, axis=0, backwards=False):
 
     `samples` are tensors like those that `carry` holds in the loop.
     """
-    if not any(isinstance(t, Symbolic) for t in (*elements, *carry)):
+    if not recorded(elements, carry):
         return _loop(body, elements, carry, axis, backwards)
     slices = [[p.select(axis, 0) for p in _probes(e)] for e in elements]
     trace = _Trace(body, slices, [_probes(s) for s in samples])
@@ -155,7 +155,7 @@ def rnn(
         mask = cast(mask, torch.bool)
         elements.append(mask.flatten(1) if len(mask.shape) > 2 else mask)
         body = _masked(body)
-    if unroll or not any(isinstance(t, Symbolic) for t in (*elements, *states)):
+    if unroll or not recorded(elements, states):
         if mask is not None:
             carry = [inputs.new_zeros(()), *states]
         outputs, last, carry = _loop(body, elements, carry, 1, go_backwards)

@@ -220,7 +220,7 @@ def _keep(shape, level, device, generator):
 
 
 def _scale(x, keep, level):
-    return x * torch.where(keep, 1.0 / (1.0 - float(level)), 0.0).to(x.dtype)
+    return x * keep.to(x.dtype).mul_(1.0 / (1.0 - float(level)))
 
 
 # ---- predictions against targets --------------------------------------------------------------

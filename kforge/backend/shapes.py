@@ -213,7 +213,7 @@ def spatial_3d_padding(x, padding=((1, 1), (1, 1), (1, 1)), data_format=None):
 
 
 def _pad(x, padding, data_format):
-    if any(len(pair) != 2 for pair in padding):
+    if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in padding):
         raise ValueError(f"`padding` should hold pairs (before, after). Got {padding}.")
     amounts = [int(n) for pair in reversed(padding) for n in pair]
     return F.pad(tensor(x), [0, 0, *amounts] if data_format == "channels_last" else amounts)

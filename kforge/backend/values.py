@@ -7,7 +7,16 @@ from .. import symbolic
 from ..devices import current_device
 from ..symbolic import KerasTensor, Op, Symbolic, as_tensor, leaves, record
 
-__all__ = ["apply", "as_list", "factory", "mixed_shape", "scalar_or_array", "sizes", "tensor"]
+__all__ = [
+    "apply",
+    "as_list",
+    "factory",
+    "mixed_shape",
+    "recorded",
+    "scalar_or_array",
+    "sizes",
+    "tensor",
+]
 
 
 def tensor(x, dtype=None):
@@ -19,6 +28,11 @@ def tensor(x, dtype=None):
         return value
     value = value.to(current_device())
     return value if symbolic.is_executing() else symbolic.constant(value)
+
+
+def recorded(*args):
+    """Whether operations on these arguments are recorded: one is symbolic, and nothing runs."""
+    return not symbolic.is_executing() and any(isinstance(x, Symbolic) for x in leaves(args))
 
 
 def apply(func, *args, **kwargs):

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from kforge import backend as K
+
+RANDOM = np.random.RandomState(0)
+
+
+def test_integers_stay_integers():
+    x = np.array([[1, 2], [4, 4]], "int32")
+    for function in (K.sum, K.prod, K.max, K.cumsum, K.mean):
+        assert K.dtype(function(x)) == "int32"
+    assert K.eval(K.mean(x)) == 2 and K.eval(K.prod(x)) == 32
+    assert K.eval(K.mean(x > 1)) == 0.75
+
+
+def test_square_roots_of_negative_numbers_are_zero():
+    np.testing.assert_array_equal(K.eval(K.sqrt([-1.0, 4.0])), [0, 2])
+
+
+def test_limits_may_be_tensors():
+    x, low = np.array([-2.0, 0.5, 2.0], "float32"), K.variable([-1.0, 1.0, 0.0])
+    np.testing.assert_array_equal(K.eval(K.clip(x, low, 1.0)), [-1, 1, 1])
+    np.testing.assert_array_equal(K.eval(K.clip(x, None, 1)), [-2, 0.5, 1])
+    np.testing.assert_array_equal(K.eval(K.clip(x, None, None)), x)
+
+
+@pytest.mark.parametrize("function, winner", [(K.maximum, 5.0), (K.minimum, 1.0)])
+def test_the_first_of_equals_has_the_gradient(function, winner):
+    x, y = K.variable([1.0, 2.0]), K.variable([5.0, 2.0])
+    z = function(x, y)
+    assert K.eval(z)[0] == winner
+    x_share, y_share = K.function([], K.gradients(z, [x, y]))([])
+    assert (x_share[1], y_share[1]) == (1, 0)
+    assert x_share[0] + y_share[0] == 1
+
+
+@pytest.mark.parametrize("x, y", [((2, 3), (3, 4)), ((2, 5, 3), (3, 4)), ((2, 3), (5, 3, 4))])
+def test_dot(x, y):
+    x, y = RANDOM.randn(*x).astype("float32"), RANDOM.randn(*y).astype("float32")
+    np.testing.assert_allclose(K.eval(K.dot(x, y)), np.dot(x, y), rtol=1e-5)
+
+
+def test_batch_dot_of_batches_of_unknown_size():
+    x, y = K.placeholder((None, 2, 3)), K.placeholder((None, 5, 3))
+    z = K.batch_dot(x, y, axes=[2, 2])
+    assert K.int_shape(z) == (None, 2, 5)
+    a, b = RANDOM.randn(4, 2, 3).astype("float32"), RANDOM.randn(4, 5, 3).astype("float32")
+    np.testing.assert_allclose(
+        K.function([x, y], [z])([a, b])[0], a @ b.transpose(0, 2, 1), rtol=1e-5, atol=1e-6
+    )
+    assert K.int_shape(K.batch_dot(x, y, axes=-1)) == (None, 2, 5)
+
+
+@pytest.mark.parametrize(
+    "x, y, axes, message",
+    [
+        ((3,), (3, 2), None, "rank < 2"),
+        ((2, 3), (2, 3), [[1], 1], "Multiple target dimensions"),
+        ((2, 3), (2, 3), 0, "axis 0"),
+        ((2, 3), (4, 3), 1, "different batch sizes"),
+        ((2, 3), (2, 4), 1, "different sizes along axes"),
+    ],
+)
+def test_batch_dot_refuses(x, y, axes, message):
+    with pytest.raises(ValueError, match=message):
+        K.batch_dot(K.ones(x), K.ones(y), axes)
