@@ -61,7 +61,8 @@ def squeeze_or_expand_dimensions(y_pred, y_true=None, sample_weight=None):
 def broadcast_weights(values, sample_weight):
     """Weights as a tensor that multiplies `values`, repeated along axes where they have size 1.
 
-    The axes of the weights are the first of the values. Raises `ValueError` if sizes differ.
+    The axes of the weights are the first of the values. Raises `ValueError` if sizes differ. A
+    number stays one: it counts once in the sum of weights, as in Keras.
     """
     weighted, shape = tuple(sample_weight.shape), tuple(values.shape)
     if not weighted or weighted == shape:

@@ -74,7 +74,7 @@ class Metric(Configurable):
         """The value with one more batch; computing it changes the variables, once."""
         updates = self.update_state(*args, **kwargs)
         if symbolic.is_executing():
-            return self.result()
+            return symbolic._value_of(self.result())
         if any(lowering.is_effect(node) for node in updates):
             return self._at_once(args, kwargs)
         new = updated(updates)
