@@ -65,11 +65,8 @@ class TrainStep(_Step):
 
     def first_gradients(self, loss):
         """Gradients, checked: every trainable weight must have one."""
-        if not self.params:
-            raise ValueError(
-                "There is nothing to train: the model has no trainable weights. Set "
-                "`layer.trainable = True` before `compile`."
-            )
+        if not self.params:  # as in Keras, a step then only moves statistics
+            return []
         grads = torch.autograd.grad(loss, self.params, allow_unused=True)
         missing = [v.name for v, g in zip(self.variables, grads) if g is None]
         if missing:
