@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from kforge import backend as K
 from kforge import symbolic
 from kforge.weighting import (
     Reduction,
@@ -71,15 +72,9 @@ def test_unknown_sizes():
 )
 def test_reductions(reduction, expected):
     found = compute_weighted_loss(np.array([1.0, 2.0, 4.0]), [2.0, 0.0, 3.0], reduction)
-    np.testing.assert_allclose(symbolic_value(found), expected, rtol=1e-6)
+    np.testing.assert_allclose(K.eval(found), expected, rtol=1e-6)
     with pytest.raises(ValueError, match="Invalid Reduction Key mean"):
         compute_weighted_loss(ones(3), None, "mean")
-
-
-def symbolic_value(x):
-    from kforge import backend as K
-
-    return K.eval(x)
 
 
 def test_no_weights_cost_nothing():
