@@ -11,10 +11,12 @@ import importlib
 import inspect
 import json
 import os
+import sys
 
 import pytest
 
 import kforge
+from kforge.compat.paths import ALIASES
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
 GAPS = os.path.join(DATA, "api_gaps.json")
@@ -200,8 +202,9 @@ if __name__ == "__main__":
     parameters_ = {path: list(parameter_gaps(path)) for path in PARAMETER_PATHS}
     gaps = {"names": names, "parameters": parameters_}
     gaps = {kind: {p: g for p, g in found.items() if g} for kind, found in gaps.items()}
+    gaps["paths"] = [path for path in ALIASES if f"keras.{path}" not in sys.modules]
     with open(GAPS, "w") as f:
         json.dump(gaps, f, indent=1, sort_keys=True)
         f.write("\n")
     for kind, found in gaps.items():
-        print(kind, sum(map(len, found.values())))
+        print(kind, len(found) if kind == "paths" else sum(map(len, found.values())))
