@@ -7,28 +7,39 @@ import torch
 
 from .. import callbacks as cbks
 from .. import lowering
+from ..callbacks.logs import other_spelling
 
 __all__ = ["LazyLogs", "Results", "fit", "predict", "run_epoch"]
 
 
 class LazyLogs(MutableMapping):
-    """Logs of a batch whose values are computed, and read from the device, when asked for."""
+    """Logs of a batch whose values are computed, and read from the device, when asked for.
 
-    def __init__(self, batch, size, results, loss):
+    They answer to both spellings of accuracies. `total` is the sum of loss times size over the
+    `count` samples of the epoch so far.
+    """
+
+    def __init__(self, batch, size, results, loss, total, count):
         self._values = {"batch": batch, "size": size}
         self._results, self._loss = results, loss
+        self._total, self._count = total, count
 
     def _fill(self):
-        if self._results is not None:
+        if self._results is not None and self._loss is not None:
             values = self._results.values(self._loss)
-            self._results = self._loss = None
+            self._loss = None
             self._values.update({k: v for k, v in values.items() if k not in self._values})
         return self._values
+
+    def means(self):
+        """{name: value} of the epoch so far."""
+        return self._results.values(self._total / self._count)
 
     def __getitem__(self, key):
         if key in self._values:
             return self._values[key]
-        return self._fill()[key]
+        found = self._fill()
+        return found[key if key in found else other_spelling(key) or key]
 
     def __setitem__(self, key, value):
         self._values[key] = value
@@ -88,14 +99,16 @@ def _scalar(value):
     return float(value) if np.ndim(value) == 0 else np.asarray(value)
 
 
-def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=None):
+def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=None, skip=0):
     """Runs `step` on every batch of a pass; gives (sum of loss times size, number of samples).
 
     `begin(i, logs)` and `end(i, logs)` are called around a batch if given. Nothing is read from
-    the device but what they ask of their logs.
+    the device but what they ask of their logs. The first `skip` batches are left out.
     """
     total, count, i = None, 0, 0
     for i, batch in enumerate(batches):
+        if i < skip:
+            continue
         size = len(batch[0]) if batch else 1
         if begin is not None:
             begin(i, {"batch": i, "size": size})
@@ -105,7 +118,7 @@ def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=Non
         total.add_(loss, alpha=size)
         count += size
         if end is not None:
-            end(i, LazyLogs(i, size, results, loss))
+            end(i, LazyLogs(i, size, results, loss, total, count))
             if should_stop is not None and should_stop():
                 break
     return total, count
@@ -133,14 +146,18 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
     begin = hooks.on_train_batch_begin if hooks.needs("train_batch_begin") else None
     end = hooks.on_train_batch_end if hooks.needs("train_batch_end") else None
     hooks.on_train_begin()
-    for epoch in range(initial_epoch, epochs):
+    # A callback may have restored a training that was interrupted.
+    for epoch in range(hooks.params["initial_epoch"], epochs):
+        skip = hooks.params.pop("initial_batch", 0)
         results.reset()
         hooks.on_epoch_begin(epoch)
         step = model._train_step(train.weighted)
         total, count = run_epoch(
-            step, train.epoch(), begin, end, results, lambda: model.stop_training
+            step, train.epoch(), begin, end, results, lambda: model.stop_training, skip
         )
         if total is None:
+            if skip:
+                continue
             break
         logs = results.values(total / count)
         if validation is not None and _due(epoch, validation_freq):

@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from kforge.callbacks.logs import Logs, other_spelling
+
+
+@pytest.mark.parametrize(
+    "older, newer",
+    [
+        ("acc", "accuracy"),
+        ("val_acc", "val_accuracy"),
+        ("out_1_acc", "out_1_accuracy"),
+        ("acc_1", "accuracy_1"),
+    ],
+)
+def test_spellings(older, newer):
+    assert other_spelling(older) == newer
+    assert other_spelling(newer) == older
+
+
+@pytest.mark.parametrize("name", ["loss", "accurate", "macc", "val_loss", 3, None])
+def test_other_names_have_one(name):
+    assert other_spelling(name) is None
+
+
+class TestLogs:
+    logs = Logs(loss=1.0, val_accuracy=0.5)
+
+    def test_answers_to_both(self):
+        assert self.logs["val_acc"] == self.logs["val_accuracy"] == self.logs.get("val_acc") == 0.5
+        assert "val_acc" in self.logs and "val_accuracy" in self.logs
+
+    def test_lists_each_once(self):
+        assert list(self.logs) == ["loss", "val_accuracy"]
+        assert json.loads(json.dumps(self.logs)) == {"loss": 1.0, "val_accuracy": 0.5}
+
+    def test_absent(self):
+        assert "acc" not in self.logs and None not in self.logs
+        assert self.logs.get("acc") is None and self.logs.get("acc", 3) == 3
+        with pytest.raises(KeyError, match="val_f1"):
+            self.logs["val_f1"]
+
+    def test_format(self):
+        assert "{val_acc:.2f}-{loss}".format_map(self.logs) == "0.50-1.0"
+
+    def test_copy(self):
+        assert self.logs.copy()["val_acc"] == 0.5
