@@ -159,7 +159,7 @@ def definition_gaps(what):
         elif signature == "property":
             gap = "is a method" if inspect.isfunction(static) else None
         elif method == "__init__":
-            gap = signature_gap(found, signature, skip=0)
+            gap = signature_gap(found.__init__, signature, skip=1)
         else:
             gap = signature_gap(getattr(found, method), signature, skip=inspect.isfunction(static))
         if gap:
