@@ -1,12 +1,11 @@
-"""Writes that are whole or not at all, and the question before a file is replaced."""
+"""Writes that are whole or not at all."""
 
 import contextlib
 import os
 import secrets
 import stat
-import sys
 
-__all__ = ["atomic_write", "may_write"]
+__all__ = ["atomic_write"]
 
 
 @contextlib.contextmanager
@@ -34,23 +33,6 @@ def atomic_write(path):
         os.unlink(temporary)
         raise
     _sync(folder)
-
-
-def may_write(path, overwrite=True):
-    """Whether `path` may be written: asks on a terminal if it exists and `overwrite` is false.
-
-    Raises `FileExistsError` where there is nobody to ask.
-    """
-    if overwrite or not os.path.exists(path):
-        return True
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise FileExistsError(
-            f"{path} exists and nobody can be asked. Pass `overwrite=True` to replace it."
-        )
-    answer = ""
-    while answer not in ("y", "n"):
-        answer = input(f"{path} exists. Replace it? [y/n] ").strip().lower()
-    return answer == "y"
 
 
 def _permissions(target):

@@ -7,7 +7,6 @@ import warnings
 
 from .. import functions
 from ..registry import CustomObjectScope
-from .atomic import may_write
 from .config import check_restorable, model_from_config
 from .errors import UnsafeFileError
 from .hdf5 import open_reader, open_writer
@@ -17,6 +16,7 @@ from .training import compile_arguments, training_config
 from .weights import (
     BACKEND,
     KERAS_VERSION,
+    may_write,
     named_arrays,
     read_layers,
     saved_layers,
@@ -37,9 +37,8 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True):
     `filepath` is a path, a binary file object, or an `h5py.File` or `h5py.Group`. A file is
     replaced only when the new one is whole. Raises `NotImplementedError` for what has no config.
     """
-    if isinstance(filepath, (str, bytes)) or hasattr(filepath, "__fspath__"):
-        if not may_write(filepath, overwrite):
-            return
+    if not may_write(filepath, overwrite):
+        return
     check_restorable(model)
     config = {"class_name": type(model).__name__, "config": model.get_config()}
     training = training_config(model) if include_optimizer else None

@@ -1,12 +1,13 @@
 """Weights of models in HDF5 files: layer by layer in order, or by the names of layers."""
 
 import math
+import os
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from ..utils.io_utils import ask_to_proceed_with_overwrite
 from ..variable import to_numpy
-from .atomic import may_write
 from .hdf5 import open_reader, open_writer
 from .old_weights import Source, match
 
@@ -15,6 +16,7 @@ __all__ = [
     "KERAS_VERSION",
     "LoadReport",
     "load_weights",
+    "may_write",
     "named_arrays",
     "read_layers",
     "save_weights",
@@ -52,11 +54,17 @@ class LoadReport:
 
 def save_weights(model, filepath, overwrite=True):
     """Writes the weights of a model into an HDF5 file, in Keras 2.3.1's layout."""
-    if isinstance(filepath, (str, bytes)) or hasattr(filepath, "__fspath__"):
-        if not may_write(filepath, overwrite):
-            return
+    if not may_write(filepath, overwrite):
+        return
     with open_writer(filepath) as writer:
         write_layers(writer, model.layers)
+
+
+def may_write(filepath, overwrite):
+    """Whether a file may be written: it is new, or may be replaced, says the caller or user."""
+    if overwrite or not isinstance(filepath, (str, bytes, os.PathLike)):
+        return True
+    return not os.path.exists(filepath) or ask_to_proceed_with_overwrite(filepath)
 
 
 def write_layers(writer, layers):

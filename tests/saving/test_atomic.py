@@ -8,7 +8,7 @@ import time
 import pytest
 
 from kforge.saving import atomic
-from kforge.saving.atomic import atomic_write, may_write
+from kforge.saving.atomic import atomic_write
 
 
 def write(path, content=b"new"):
@@ -110,18 +110,3 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path):
         content = path.read_bytes()
         assert len(content) == 64 * 65536
         assert len(set(content)) == 1
-
-
-def test_overwriting_is_asked_for_on_a_terminal_only(tmp_path, monkeypatch):
-    path = tmp_path / "model.h5"
-    assert may_write(path, overwrite=False)
-    path.write_bytes(b"old")
-    assert may_write(path)
-    with pytest.raises(FileExistsError, match="overwrite=True"):
-        may_write(path, overwrite=False)
-
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    answers = iter(["perhaps", "y", "n"])
-    monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
-    assert may_write(path, overwrite=False)
-    assert not may_write(path, overwrite=False)
