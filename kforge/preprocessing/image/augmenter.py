@@ -97,25 +97,30 @@ class Augmenter:
         self.data_format = config.check_data_format(data_format)
         self.interpolation_order = interpolation_order
         self.dtype = dtype or config.floatx()
+        self.zoom_range = zoom_range
         self._validation_split = validation_split
-        # Axes of a batch; those of an image are one less.
-        axes = (3, 1, 2) if self.data_format == "channels_last" else (1, 2, 3)
-        self.channel_axis, self.row_axis, self.col_axis = axes
         self.mean = None
         self.std = None
         self.principal_components = None
-
-        if np.isscalar(zoom_range):
-            zoom_range = (1 - zoom_range, 1 + zoom_range)
-        check_pair("zoom_range", zoom_range)
-        self.zoom_range = list(zoom_range)
-        if brightness_range is not None:
-            check_pair("brightness_range", brightness_range)
-        if validation_split and not 0 < validation_split < 1:
-            raise ValueError(
-                f"`validation_split` must be strictly between 0 and 1. Received: {validation_split}"
-            )
+        self._check()
         self._reconcile()
+
+    def _check(self):
+        """Completes settings that have short forms; raises `ValueError` for wrong ones."""
+        # Axes of a batch; those of an image are one less.
+        axes = (3, 1, 2) if self.data_format == "channels_last" else (1, 2, 3)
+        self.channel_axis, self.row_axis, self.col_axis = axes
+        if np.isscalar(self.zoom_range):
+            self.zoom_range = (1 - self.zoom_range, 1 + self.zoom_range)
+        check_pair("zoom_range", self.zoom_range)
+        self.zoom_range = list(self.zoom_range)
+        if self.brightness_range is not None:
+            check_pair("brightness_range", self.brightness_range)
+        if self._validation_split and not 0 < self._validation_split < 1:
+            raise ValueError(
+                "`validation_split` must be strictly between 0 and 1. "
+                f"Received: {self._validation_split}"
+            )
 
     def _reconcile(self):
         """Settings that imply others: sets those, with a warning."""
@@ -181,7 +186,7 @@ class Augmenter:
         return plan
 
     def _draw(self, n, shape):
-        """Parameters for n images of one shape: {name: an array of n, or None}."""
+        """Parameters for n images of one shape: {name: an array of n, or what `_IDENTITY` says}."""
         names, lows, highs, factors = zip(*self._plan(shape), strict=True)
         drawn = np.empty((n, len(names)))
         if None in highs:
@@ -196,8 +201,7 @@ class Augmenter:
             lows, highs = np.array(lows, "float64"), np.array(highs, "float64")
             drawn[...] = lows + (highs - lows) * np.random.random_sample(drawn.shape)
         drawn *= factors
-        values = {name: v if v is None else np.full(n, v) for name, v in _IDENTITY.items()}
-        values.update(zip(names, drawn.T, strict=True))
+        values = {**_IDENTITY, **dict(zip(names, drawn.T, strict=True))}
         for way in ("horizontal", "vertical"):
             flip = bool(getattr(self, f"{way}_flip"))
             values[f"flip_{way}"] = (values[f"flip_{way}"] < 0.5) * int(flip)
@@ -208,7 +212,7 @@ class Augmenter:
         if seed is not None:
             np.random.seed(seed)
         values = self._draw(1, img_shape)
-        return {name: v if v is None else v[0].item() for name, v in values.items()}
+        return {k: v[0].item() if isinstance(v, np.ndarray) else v for k, v in values.items()}
 
     # Transforming
 
@@ -219,7 +223,6 @@ class Augmenter:
         "flip_horizontal" and "flip_vertical", "channel_shift_intensity", "brightness".
         """
         values = {name: transform_parameters.get(name, v) for name, v in _IDENTITY.items()}
-        values = {name: v if v is None else np.array([v]) for name, v in values.items()}
         return self._transform(np.array(x)[None], values)[0]
 
     def random_transform(self, x, seed=None):
@@ -227,9 +230,12 @@ class Augmenter:
         return self.apply_transform(x, self.get_random_transform(x.shape, seed))
 
     def _transform(self, images, values):
-        """A batch of images transformed by n values of each parameter, in place or a new one."""
+        """A batch of images transformed, in place or a new one; values are for all or for each."""
         images = np.moveaxis(images, self.channel_axis, -1)
-        flips = [np.asarray(values[f"flip_{way}"], bool) for way in ("vertical", "horizontal")]
+        flips = [
+            np.broadcast_to(np.asarray(values[f"flip_{way}"], bool), len(images))
+            for way in ("vertical", "horizontal")
+        ]
         affine = [values[name] for name in _AFFINE]
         if any(np.any(values[name] != _IDENTITY[name]) for name in _AFFINE):
             matrices = affine_matrices(images.shape[1:3], *affine)
@@ -242,7 +248,8 @@ class Augmenter:
         if shift is not None:
             dtype = images.dtype if images.dtype.kind == "f" else "float64"
             lows, highs = (f(images, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
-            images = np.clip(images + shift.astype(dtype)[:, None, None, None], lows, highs)
+            shift = np.reshape(shift, (-1, 1, 1, 1)).astype(dtype)
+            images = np.clip(images + shift, lows, highs)
         if brightness is not None:
             images = brighten(images, brightness)
         return np.moveaxis(images, -1, self.channel_axis)

@@ -6,13 +6,12 @@ import warnings
 import numpy as np
 
 from kforge.preprocessing.image.files import FORMATS
-from kforge.preprocessing.image.iterator import FileIterator
+from kforge.preprocessing.image.iterator import FileIterator, check_class_mode
 
 __all__ = ["DataFrameIterator"]
 
 # The modes whose targets are classes, and the types of their labels.
 _LABELS = {"binary": (str,), "sparse": (str,), "categorical": (str, list, tuple)}
-CLASS_MODES = (*_LABELS, "input", "multi_output", "raw", None)
 
 
 class DataFrameIterator(FileIterator):
@@ -24,7 +23,7 @@ class DataFrameIterator(FileIterator):
     Rows whose file is missing are left out with a warning, unless `validate_filenames` is False.
     """
 
-    allowed_class_modes = frozenset(CLASS_MODES)
+    allowed_class_modes = (*_LABELS, "input", "multi_output", "raw", None)
 
     def __init__(
         self,
@@ -64,30 +63,30 @@ class DataFrameIterator(FileIterator):
         )
         self.directory = directory or ""
         self.class_mode = class_mode
-        frame = dataframe
-        self._check(frame, x_col, y_col, weight_col, classes)
-        if validate_filenames:
-            frame = self._existing(frame, x_col)
-        if class_mode in _LABELS:
+        self._check(dataframe, x_col, y_col, weight_col, classes)
+        frame = self._existing(dataframe, x_col) if validate_filenames else dataframe
+        self._read(frame, x_col, y_col, weight_col, classes)
+        valid = "validated" if validate_filenames else "non-validated"
+        where = f" belonging to {len(self.class_indices)} classes" if class_mode in _LABELS else ""
+        print(f"Found {self.samples} {valid} image filenames{where}.")
+        super().__init__(self.samples, batch_size, shuffle, seed)
+
+    def _read(self, frame, x_col, y_col, weight_col, classes):
+        """Takes from the rows of the subset what batches need."""
+        if self.class_mode in _LABELS:
             frame, classes = _of_classes(frame, y_col, classes)
             self.class_indices = {name: number for number, name in enumerate(classes)}
         frame = frame.iloc[self._part(len(frame))]
-        if class_mode in _LABELS:
+        if self.class_mode in _LABELS:
             self.classes = [self._numbers(label) for label in frame[y_col]]
-        elif class_mode == "multi_output":
+        elif self.class_mode == "multi_output":
             self._values = [np.array(frame[name].tolist()) for name in y_col]
-        elif class_mode == "raw":
+        elif self.class_mode == "raw":
             self._values = frame[y_col].values
         self.sample_weight = frame[weight_col].values if weight_col else None
         self.filenames = frame[x_col].tolist()
         self.samples = len(self.filenames)
         self.filepaths = [os.path.join(self.directory, name) for name in self.filenames]
-        print(
-            f"Found {self.samples} {'validated' if validate_filenames else 'non-validated'} image "
-            "filenames"
-            + (f" belonging to {len(classes)} classes." if class_mode in _LABELS else ".")
-        )
-        super().__init__(self.samples, batch_size, shuffle, seed)
 
     @property
     def labels(self):
@@ -102,8 +101,7 @@ class DataFrameIterator(FileIterator):
     def _check(self, frame, x_col, y_col, weight_col, classes):
         """Raises where the columns are not what `class_mode` needs."""
         mode = self.class_mode
-        if mode not in CLASS_MODES:
-            raise ValueError(f"Invalid class_mode: {mode}; expected one of: {CLASS_MODES}")
+        check_class_mode(mode, self.allowed_class_modes)
         if mode == "multi_output" and not isinstance(y_col, list):
             raise TypeError(
                 f'If class_mode="{mode}", y_col must be a list. Received {type(y_col).__name__}.'

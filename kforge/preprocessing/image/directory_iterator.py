@@ -5,11 +5,9 @@ import os
 import numpy as np
 
 from kforge.preprocessing.image.files import image_files
-from kforge.preprocessing.image.iterator import FileIterator
+from kforge.preprocessing.image.iterator import FileIterator, check_class_mode
 
 __all__ = ["DirectoryIterator"]
-
-CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
 
 
 class DirectoryIterator(FileIterator):
@@ -20,7 +18,7 @@ class DirectoryIterator(FileIterator):
     class.
     """
 
-    allowed_class_modes = frozenset(CLASS_MODES)
+    allowed_class_modes = ("categorical", "binary", "sparse", "input", None)
 
     def __init__(
         self,
@@ -54,8 +52,7 @@ class DirectoryIterator(FileIterator):
             interpolation,
             dtype,
         )
-        if class_mode not in CLASS_MODES:
-            raise ValueError(f"Invalid class_mode: {class_mode}; expected one of: {CLASS_MODES}")
+        check_class_mode(class_mode, self.allowed_class_modes)
         self.directory = directory
         self.class_mode = class_mode
         if not classes:

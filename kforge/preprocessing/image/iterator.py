@@ -210,3 +210,9 @@ def subset_bounds(subset, fraction):
     if subset not in ("training", "validation"):
         raise ValueError(f'Invalid subset name: {subset}; expected "training" or "validation".')
     return (0, fraction) if subset == "validation" else (fraction, 1)
+
+
+def check_class_mode(class_mode, allowed):
+    """Raises `ValueError` unless `class_mode` is one of `allowed`."""
+    if class_mode not in allowed:
+        raise ValueError(f"Invalid class_mode: {class_mode}; expected one of: {allowed}")

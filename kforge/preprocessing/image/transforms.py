@@ -87,15 +87,15 @@ def apply_brightness_shift(x, brightness):
         raise ValueError(
             f"Expected image array to have rank 3 (single image). Got array with shape: {x.shape}"
         )
-    return brighten(x[None], np.asarray([brightness]))[0]
+    return brighten(x[None], brightness)[0]
 
 
 def brighten(images, brightness):
-    """`apply_brightness_shift` of n images (n, rows, columns, channels), each with its own."""
+    """`apply_brightness_shift` of images (n, rows, columns, channels), by one factor or n."""
     check_channels(images)
     images = np.trunc(stretch(images.astype("float32", copy=False), axis=(1, 2, 3)))
     color = images[..., :3]
-    color *= brightness.astype("float32")[:, None, None, None]
+    color *= np.reshape(brightness, (-1, 1, 1, 1)).astype("float32")
     np.trunc(color.clip(0, 255, out=color), out=color)
     return images
 

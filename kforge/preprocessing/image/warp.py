@@ -24,22 +24,20 @@ def affine_matrices(shape, theta=0, tx=0, ty=0, shear=0, zx=1, zy=1):
     Each parameter is one number, or n of them; angles are in degrees, shifts in pixels.
     """
     theta, shear = np.deg2rad(theta), np.deg2rad(shear)
-    middle = np.asarray(shape) / 2 + 0.5
-    factors = (
-        ((1, 0, middle[0]), (0, 1, middle[1])),
-        ((np.cos(theta), -np.sin(theta), 0), (np.sin(theta), np.cos(theta), 0)),
-        ((1, 0, tx), (0, 1, ty)),
-        ((1, -np.sin(shear), 0), (0, np.cos(shear), 0)),
-        ((zx, 0, 0), (0, zy, 0)),
-        ((1, 0, -middle[0]), (0, 1, -middle[1])),
+    rows, cols = (size / 2 + 0.5 for size in shape)
+    elements = (  # (factor, row, column, value): where the factors differ from identity
+        *((0, 0, 2, rows), (0, 1, 2, cols)),
+        *((1, 0, 0, np.cos(theta)), (1, 0, 1, -np.sin(theta))),
+        *((1, 1, 0, np.sin(theta)), (1, 1, 1, np.cos(theta))),
+        *((2, 0, 2, tx), (2, 1, 2, ty)),
+        *((3, 0, 1, -np.sin(shear)), (3, 1, 1, np.cos(shear))),
+        *((4, 0, 0, zx), (4, 1, 1, zy)),
+        *((5, 0, 2, -rows), (5, 1, 2, -cols)),
     )
     n = max(np.size(p) for p in (theta, tx, ty, shear, zx, zy))
-    matrices = np.zeros((len(factors), n, 3, 3))
-    matrices[..., 2, 2] = 1
-    for matrix, rows in zip(matrices, factors, strict=True):
-        for i, row in enumerate(rows):
-            for j, value in enumerate(row):
-                matrix[:, i, j] = value
+    matrices = np.tile(np.eye(3), (6, n, 1, 1))
+    for factor, i, j, value in elements:
+        matrices[factor, :, i, j] = value
     center, rotation, shift, shearing, zoom, back = matrices
     return center @ (rotation @ shift @ shearing @ zoom) @ back
 
