@@ -105,4 +105,4 @@ def _overwrite_with_relu(graph):
         if node.op == "call_function" and node.target in _RELU and len(node.args) == 1:
             source = node.args[0]
             if source.target in _FRESH and len(source.users) == 1:
-                node.target = torch.relu_
+                node.target, node.kwargs = torch.relu_, {}  # F.relu was told where, too

@@ -6,6 +6,7 @@ effect, and refused where it has one; classes that are the users' own get what t
 
 from .. import constraints, initializers, losses, metrics, regularizers
 from ..registry import has_arg
+from .op_layers import KINDS, translate_operation
 
 __all__ = ["translate"]
 
@@ -74,7 +75,9 @@ def translate(value, layers):
             config["reduction"] = "sum_over_batch_size"
         value = {**value, "config": config}
     calls = value.get("inbound_nodes")
-    if isinstance(calls, list):
+    if kind in KINDS and calls:
+        value = translate_operation(value)
+    elif isinstance(calls, list):
         value = {**value, "inbound_nodes": [_call(call) for call in calls]}
     found = {name: translate(item, layers) for name, item in value.items()}
     if isinstance(config, dict):
