@@ -1,11 +1,14 @@
 """Data as batches: what `fit`, `evaluate` and `predict` iterate over."""
 
+import contextlib
+
 import numpy as np
 import torch
 
+from .. import config
 from .arrays import array_inputs, array_targets, same_length, sample_weights
 
-__all__ = ["ArrayBatches", "adapt_arrays"]
+__all__ = ["ArrayBatches", "adapt_arrays", "model_device", "shuffled_order"]
 
 # Arrays up to this size are shuffled as a whole once an epoch: batches are then views.
 _SMALL = 4_000_000
@@ -27,13 +30,26 @@ class ArrayBatches:
         self.repeats = steps
         self.steps = steps if steps is not None else -(-samples // batch_size)
 
+    def arrays(self):
+        """Inputs, targets and sample weights (ones where none were given), as NumPy arrays."""
+        given = [t.cpu().numpy() for t in self.tensors]
+        weights = iter(given[len(given) - sum(self.weighted) :])
+        ones = np.ones(self.samples, config.floatx())
+        weights = [next(weights) if is_given else ones for is_given in self.weighted]
+        return given[: len(given) - sum(self.weighted)] + weights
+
+    @contextlib.contextmanager
+    def running(self):
+        """Nothing to start."""
+        yield self
+
     def epoch(self):
         """Batches of one pass: lists of tensors."""
         if self.repeats is not None:
             return iter([self.tensors] * self.repeats)
         if not self.shuffle:
             return zip(*(t.split(self.batch_size) for t in self.tensors))
-        order = torch.from_numpy(self._order())
+        order = torch.from_numpy(shuffled_order(self.samples, self.shuffle, self.batch_size))
         if sum(t.numel() * t.element_size() for t in self.tensors) <= _SMALL:
             parts = [t.index_select(0, order).split(self.batch_size) for t in self.tensors]
             return zip(*parts)
@@ -43,15 +59,18 @@ class ArrayBatches:
         for index in order.split(self.batch_size):
             yield [t.index_select(0, index) for t in self.tensors]
 
-    def _order(self):
-        order = np.arange(self.samples)
-        if self.shuffle == "batch":
-            whole = self.samples // self.batch_size * self.batch_size
-            blocks = order[:whole].reshape(-1, self.batch_size)
-            np.random.shuffle(blocks)
-            return np.append(blocks.reshape(-1), order[whole:])
+
+def shuffled_order(samples, shuffle, batch_size):
+    """Indices in the order of one pass; `shuffle` is True, False or "batch"."""
+    order = np.arange(samples)
+    if shuffle == "batch":
+        whole = samples // batch_size * batch_size
+        blocks = order[:whole].reshape(-1, batch_size)
+        np.random.shuffle(blocks)
+        return np.append(blocks.reshape(-1), order[whole:])
+    if shuffle:
         np.random.shuffle(order)
-        return order
+    return order
 
 
 def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True):

@@ -141,6 +141,7 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
         metrics=logged,
         count_mode="samples" if train.samples is not None else "steps",
         initial_epoch=initial_epoch,
+        validation_data=validation.arrays() if validation is not None and callbacks else None,
     )
     model.stop_training = False
     begin = hooks.on_train_batch_begin if hooks.needs("train_batch_begin") else None
