@@ -145,14 +145,14 @@ def reset_uids():
     _uids.clear()
 
 
-# The names of the layers that are being called, outermost first: prefixes of weight names.
+# The layers that are being called, outermost first: (name, how often it named which weight).
 _scopes = []
 
 
 @contextlib.contextmanager
 def name_scope(name):
     """Within this scope, names of new weights begin with `name/`."""
-    _scopes.append(name)
+    _scopes.append((name, defaultdict(int)))
     try:
         yield name
     finally:
@@ -160,8 +160,13 @@ def name_scope(name):
 
 
 def scoped(name):
-    """`name` with the prefixes of the scopes around."""
-    return "/".join([*_scopes, name])
+    """`name` with the prefixes of the scopes around; repeated in one scope, with a number."""
+    if not _scopes:
+        return name
+    used = _scopes[-1][1]
+    used[name] += 1
+    number = f"_{used[name] - 1}" if used[name] > 1 else ""
+    return "/".join([*(scope for scope, _ in _scopes), name + number])
 
 
 def _read_settings():

@@ -229,8 +229,18 @@ class Model(TrainingMethods, Layer):
             t.key for t in self.inputs
         ]:
             return unpack(self.outputs) if self._single_output else list(self.outputs)
-        outputs, _ = run_graph(self._graph, inputs, to_list(mask) if mask is not None else None)
+        outputs, _ = self._run(inputs, mask)
         return unpack(outputs) if self._single_output else outputs
+
+    def _run(self, inputs, mask):
+        """`run_graph`; the latest run is kept, since `call` and `compute_mask` are one use."""
+        masks = [None] * len(inputs) if mask is None else to_list(mask)
+        latest = vars(self).get("_latest_run")
+        if latest is None or not all(a is b for a, b in zip(latest[0], [*inputs, *masks])):
+            latest = [*inputs, *masks], run_graph(self._graph, inputs, masks)
+        if not symbolic.is_executing():
+            self._latest_run = latest
+        return latest[1]
 
     def compute_mask(self, inputs, mask=None):
         """Masks of the outputs for inputs with these masks."""
@@ -238,9 +248,10 @@ class Model(TrainingMethods, Layer):
             return None
         inputs = to_list(inputs)
         masks = to_list(mask) if mask is not None else [None] * len(inputs)
-        if all(m is None for m in masks) and [x.key for x in inputs] == [t.key for t in self.inputs]:
+        own = [x.key for x in inputs] == [t.key for t in self.inputs]
+        if own and all(m is None for m in masks):
             return unpack([t._keras_mask for t in self.outputs])
-        return unpack(run_graph(self._graph, inputs, masks)[1])
+        return unpack(self._run(inputs, mask)[1])
 
     def compute_output_shape(self, input_shape):
         """Shapes of the outputs for inputs of these shapes."""

@@ -391,7 +391,7 @@ class _CellRNN(RNN):
         # Masked steps are skipped: the others move to the front, in order; afterwards each step
         # takes the output of the last unmasked one up to it, zeros before the first.
         mask = mask.to(torch.bool)
-        order = torch.argsort((~mask).to(torch.uint8), 1, stable=True)
+        order = torch.argsort((~mask).to(torch.uint8), dim=1, stable=True)
         outputs, *_ = self.cell.run(_pick(x, order), states)
         position = torch.cumsum(mask.to(torch.int64), 1) - 1
         outputs = _pick(outputs, torch.clamp(position, min=0))

@@ -121,7 +121,8 @@ _MERGES = {
 class Bidirectional(Wrapper):
     """Runs a recurrent layer over sequences forwards, a copy of it backwards, and merges.
 
-    `merge_mode`: "concat", "sum", "mul", "ave", or None for a list of both outputs.
+    `merge_mode`: "concat", "sum", "mul", "ave", or None for a list of both outputs. As in Keras,
+    each batch starts from the same states, also if the layer is stateful.
     Schuster and Paliwal, 1997, https://ieeexplore.ieee.org/document/650093
     """
 
@@ -151,6 +152,9 @@ class Bidirectional(Wrapper):
 
     def _sublayers(self):
         return [self.forward_layer, self.backward_layer]
+
+    def _all_updates(self):
+        return list(self._updates)
 
     @property
     def trainable(self):

@@ -90,12 +90,10 @@ class Compiled:
     def _add_metrics(self, endpoint, given, weighed):
         if endpoint.loss is None:
             return
-        for metric in given:
-            name, made = resolve_metric(metric, endpoint)
+        for name, made in dict(resolve_metric(m, endpoint) for m in given).items():
             if len(self.endpoints) > 1:
                 name = f"{endpoint.name}_{name}"
-            made = metrics.as_metric(made, self._unique(name))
-            endpoint.metrics.append((made, weighed))
+            endpoint.metrics.append((metrics.as_metric(made, self._unique(name)), weighed))
 
     def _unique(self, name):
         taken = {m.name for e in self.endpoints for m, _ in e.metrics}
@@ -217,11 +215,11 @@ def resolve_metric(metric, endpoint):
         binary = endpoint.output.shape[-1] == 1 or function is losses.binary_crossentropy
         prefix = "binary" if binary else "sparse_categorical" if sparse else "categorical"
         return metric, getattr(metrics, f"{prefix}_{kind}")
-    found = metrics.get(metric) if isinstance(metric, (str, dict)) else metric
-    name = metric if isinstance(metric, str) else getattr(found, "name", None)
-    if isinstance(metric, str) and not isinstance(found, metrics.Metric):
-        name = found.__name__
-    return name or getattr(found, "__name__", type(found).__name__), found
+    if isinstance(metric, str):
+        return metric, metrics.get(metric)
+    found = metrics.get(metric) if isinstance(metric, dict) else metric
+    name = getattr(found, "name", None) or getattr(found, "__name__", None)
+    return name or type(found).__name__, found
 
 
 def _per_output(given, names, what):

@@ -1,0 +1,214 @@
+"""Data that come batch by batch: generators, `Sequence`s, DataLoaders, and arrays on disk."""
+
+import contextlib
+import inspect
+import warnings
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
+from .data import adapt_arrays, model_device, shuffled_order
+
+__all__ = ["DiskBatches", "StreamBatches", "is_on_disk", "is_stream"]
+
+
+class Batch(list):
+    """Tensors of a batch, and which outputs have sample weights among them."""
+
+    __slots__ = ("weighted",)
+
+    def __init__(self, tensors, weighted):
+        super().__init__(tensors)
+        self.weighted = weighted
+
+
+def is_stream(x):
+    """Whether `x` gives batches by itself."""
+    return (
+        isinstance(x, (Sequence, DataLoader, Dataset))
+        or inspect.isgenerator(x)
+        or (hasattr(x, "__next__") and hasattr(x, "__iter__"))
+    )
+
+
+def is_on_disk(x):
+    """Whether `x`, or something in it, is an HDF5 data set, to be read slice by slice."""
+    if isinstance(x, dict):
+        return any(map(is_on_disk, x.values()))
+    if isinstance(x, (list, tuple)):
+        return any(map(is_on_disk, x))
+    return type(x).__module__.split(".")[0] == "h5py" or type(x).__name__ == "HDF5Matrix"
+
+
+class StreamBatches:
+    """Batches of a stream. `steps` a pass; without it, the length of a Sequence or DataLoader.
+
+    Workers run while `running()` is entered and go on from one pass to the next.
+    """
+
+    samples = None
+    batch_size = None
+    weighted = None  # told by each batch
+
+    def __init__(
+        self,
+        model,
+        source,
+        steps=None,
+        what="steps_per_epoch",
+        class_weight=None,
+        shuffle=False,
+        workers=1,
+        use_multiprocessing=False,
+        max_queue_size=10,
+        batch_size=32,
+        with_targets=True,
+    ):
+        if isinstance(source, Dataset) and not isinstance(source, Sequence):
+            source = DataLoader(source, batch_size, shuffle=shuffle)
+        if steps is None:
+            if not isinstance(source, (Sequence, DataLoader)):
+                raise ValueError(
+                    f"`{what}=None` is only valid for a generator based on the "
+                    "`keras.utils.Sequence` class. Please specify "
+                    f"`{what}` or use the `keras.utils.Sequence` class."
+                )
+            steps = len(source)
+        if use_multiprocessing and workers > 1 and not isinstance(source, (Sequence, DataLoader)):
+            warnings.warn(
+                "Using a generator with `use_multiprocessing=True` and multiple workers may "
+                "duplicate your data. Please consider using the `keras.utils.Sequence` class.",
+                stacklevel=4,
+            )
+        self.model, self.source, self.steps = model, source, steps
+        self.class_weight, self.with_targets = class_weight, with_targets
+        self.shuffle, self.workers = shuffle, workers
+        self.processes, self.max_queue_size = use_multiprocessing, max_queue_size
+        self._output = None
+
+    @contextlib.contextmanager
+    def running(self):
+        """Starts the workers, and stops them whatever happens."""
+        enqueuer = None
+        if isinstance(self.source, DataLoader):
+            self._output = _again(self.source)
+        elif not self.workers:
+            sequence = isinstance(self.source, Sequence)
+            self._output = _passes(self.source, self.shuffle) if sequence else iter(self.source)
+        else:
+            if isinstance(self.source, Sequence):
+                enqueuer = OrderedEnqueuer(self.source, self.processes, shuffle=self.shuffle)
+            else:
+                enqueuer = GeneratorEnqueuer(self.source, self.processes)
+            enqueuer.start(workers=self.workers, max_queue_size=self.max_queue_size)
+            self._output = enqueuer.get()
+        try:
+            yield self
+        finally:
+            self._output = None
+            if enqueuer is not None:
+                enqueuer.stop()
+
+    def epoch(self):
+        """The batches of one pass."""
+        for i in range(self.steps):
+            try:
+                found = next(self._output)
+            except StopIteration:
+                raise ValueError(
+                    f"The generator ended at step {i + 1} of {self.steps}. It must give batches for "
+                    "all epochs: loop over the data forever, or ask for fewer steps."
+                ) from None
+            yield self.adapt(found)
+
+    def adapt(self, found):
+        """What the stream gave as a `Batch`."""
+        if not self.with_targets:
+            x = found[0] if isinstance(found, tuple) and len(found) in (2, 3) else found
+            parts = (_whole(x), None, None)
+        elif isinstance(found, (tuple, list)) and len(found) in (2, 3) and _is_tuple(found):
+            parts = (*map(_whole, found), None)[:3]
+        elif isinstance(found, (tuple, list)) and _is_tuple(found):
+            raise ValueError(
+                "Output of generator should be a tuple `(x, y, sample_weight)` or `(x, y)`. "
+                f"Found: {found}"
+            )
+        else:
+            parts = (_whole(found), None, None)
+        weights = self.class_weight
+        tensors, weighted, _ = adapt_arrays(self.model, *parts, weights, self.with_targets)
+        return Batch(tensors, weighted)
+
+
+def _is_tuple(found):
+    """A list is a batch (x, y) only if a DataLoader made it of arrays."""
+    return isinstance(found, tuple) or all(isinstance(x, torch.Tensor) for x in found)
+
+
+def _whole(x):
+    return list(x) if isinstance(x, tuple) else x
+
+
+def _passes(sequence, shuffle):
+    """Batches of a Sequence for ever, in this thread."""
+    while True:
+        order = np.arange(len(sequence))
+        if shuffle:
+            np.random.shuffle(order)
+        for i in order:
+            yield sequence[int(i)]
+        sequence.on_epoch_end()
+
+
+def _again(loader):
+    while True:
+        yield from loader
+
+
+class DiskBatches:
+    """Arrays in HDF5 files, read a batch at a time in sorted slices, so that memory stays flat."""
+
+    def __init__(self, model, x, y, sample_weight, class_weight, batch_size, shuffle, steps=None):
+        self.model, self.parts, self.class_weight = model, (x, y, sample_weight), class_weight
+        self.with_targets = y is not None
+        self.samples, self.batch_size, self.shuffle = _length(x), batch_size, shuffle
+        self.steps = -(-self.samples // batch_size) if steps is None else steps
+        self.weighted = None
+
+    @contextlib.contextmanager
+    def running(self):
+        """Nothing to start."""
+        yield self
+
+    def epoch(self):
+        """The batches of one pass."""
+        order = shuffled_order(self.samples, self.shuffle, self.batch_size)
+        for i in range(self.steps):
+            start = i * self.batch_size % self.samples
+            index = np.sort(order[start : start + self.batch_size])
+            x, y, w = (_rows(part, index) for part in self.parts)
+            tensors, weighted, _ = adapt_arrays(
+                self.model, x, y, w, self.class_weight, self.with_targets
+            )
+            yield Batch([t.to(model_device(self.model)) for t in tensors], weighted)
+
+
+def _length(x):
+    while isinstance(x, (list, tuple, dict)):
+        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
+    return len(x)
+
+
+def _rows(x, index):
+    """Rows of an array, or of each in a list or dictionary; consecutive ones as one slice."""
+    if x is None:
+        return None
+    if isinstance(x, dict):
+        return {k: _rows(v, index) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [_rows(v, index) for v in x]
+    if len(index) and index[-1] - index[0] + 1 == len(index):
+        return np.asarray(x[int(index[0]) : int(index[-1]) + 1])
+    return np.asarray(x[index])
