@@ -89,6 +89,8 @@ def after(value, updates):
 def _grad(ys, xs, create_graph):
     with torch.enable_grad():
         total = sum(y.sum() for y in ys)
+    if not total.requires_grad:  # in this run, nothing connects the two
+        return tuple(torch.zeros_like(x) for x in xs)
     found = torch.autograd.grad(
         total, xs, create_graph=create_graph, retain_graph=True, allow_unused=True
     )

@@ -62,7 +62,7 @@ def ctc_decode(
     classes); `input_length`, (samples,), says how many steps count. A beam search keeps
     `beam_width` prefixes; with `merge_repeated` it gives runs of equal labels as one.
     """
-    y_pred, lengths = tensor(y_pred), tensor(input_length)
+    y_pred, lengths = tensor(y_pred), cast(input_length, torch.int64)
     paths = 1 if greedy else top_paths
     settings = (None,) if greedy else (beam_width, top_paths, merge_repeated)
     args = (y_pred, lengths, config.epsilon(), *settings)

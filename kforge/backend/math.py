@@ -262,7 +262,9 @@ def dot(x, y):
 
 
 def _sparse_dot(x, y):
-    return y.new_empty(x.shape[0], y.shape[1]) if y.is_meta else torch.sparse.mm(x, y)
+    if y.is_meta:
+        return torch.empty(x.shape, dtype=y.dtype, device="meta") @ y
+    return torch.sparse.mm(x, y)
 
 
 def batch_dot(x, y, axes=None):

@@ -195,8 +195,9 @@ def dropout(x, level, noise_shape=None, seed=None):
 
 def _dropout(x, level, generator):
     if x.is_meta:
-        return torch.empty_like(x)
-    if generator is None and (x.is_cuda or not isinstance(level, float)):
+        return x.clone()
+    torchs_own = x.is_cuda or torch.compiler.is_compiling() or not isinstance(level, float)
+    if generator is None and torchs_own:
         return torch.dropout(x, float(level), True)
     keep = _keep(x.shape, level, x.device, generator)
     if not x.is_contiguous():  # lay the mask out as the elements are
@@ -206,7 +207,7 @@ def _dropout(x, level, generator):
 
 def _dropout_shared(x, level, noise_shape, generator):
     if x.is_meta:
-        return torch.empty_like(x)
+        return x.clone()
     shape = [n if s is None else int(s) for s, n in zip(noise_shape, x.shape)]
     return _scale(x, _keep(shape, level, x.device, generator), level)
 

@@ -79,14 +79,21 @@ class Function:
         if updates is not None and not isinstance(updates, (list, tuple)):
             raise TypeError(f"`updates` should be a list or tuple. Got {updates!r}.")
         self.name = kwargs.get("name")
-        self.inputs, self.structure = leaves(inputs), outputs
-        self.outputs = [tensor(x) for x in leaves(outputs)]
+        self.structures = inputs, outputs
+        self.inputs, self.outputs = leaves(inputs), leaves(outputs)
+        if None in self.outputs:
+            raise TypeError(
+                f"Output {self.outputs.index(None)} of K.function is None. "
+                "`K.gradients` gives None for what the loss does not depend on."
+            )
+        self.outputs = [tensor(x) for x in self.outputs]
         self.updates = [
             lowering.update("assign", *u) if isinstance(u, tuple) else u for u in updates or ()
         ]
         self.updates += as_list(kwargs.get("fetches") or [])
         fixed = kwargs.get("feed_dict") or {}
         self._lowered = {}
+        self._flat = [type(s) is list and leaves(s) == s for s in self.structures]
         self._phase_at = None
         for i, x in enumerate(self.inputs):
             if x is lowering.learning_phase():
@@ -105,9 +112,7 @@ class Function:
         return self._lowered[phase]
 
     def __call__(self, inputs=()):
-        values = list(inputs) if type(inputs) in (list, tuple) else [inputs]
-        if len(values) != len(self.inputs):
-            values = leaves(inputs)
+        values = list(inputs) if self._flat[0] else _matching(self.structures[0], inputs)
         if len(values) != len(self.inputs):
             raise ValueError(
                 f"K.function {self.name or ''} takes {len(self.inputs)} inputs, "
@@ -117,10 +122,21 @@ class Function:
         values += self._fixed_values
         found = self.lowered(phase).run([feed(v) for feed, v in zip(self._feeds, values)])
         found = [scalar_or_array(to_numpy(t.to_dense() if t.is_sparse else t)) for t in found]
-        if type(self.structure) is list and len(found) == len(self.structure):
-            return found  # a flat list, as nearly always
+        if self._flat[1]:
+            return found
         results = iter(found)
-        return _map(lambda _: next(results), self.structure)
+        return _map(lambda _: next(results), self.structures[1])
+
+
+def _matching(structure, values):
+    """The values that stand in nested `values` where tensors stand in `structure`."""
+    if isinstance(structure, dict):
+        return [v for k, s in structure.items() for v in _matching(s, values[k])]
+    if isinstance(structure, (list, tuple)):
+        return [v for s, part in zip(structure, values) for v in _matching(s, part)]
+    if isinstance(values, (list, tuple)) and len(values) == 1 and hasattr(values[0], "shape"):
+        return list(values)  # a list for a single tensor
+    return [values]
 
 
 class _Feed:

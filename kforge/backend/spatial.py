@@ -221,9 +221,7 @@ def _pool(x, size, strides, padding, mode):
         out = _MAX[rank](x, size, strides, before, 1, same)
     else:
         out = _AVERAGE[rank](x, size, strides, before, same, False)
-    for axis, d in enumerate(drop):
-        out = out.narrow(axis + 2, 1, out.shape[axis + 2] - 1) if d else out
-    return out
+    return out[(..., *(slice(d, None) for d in drop))] if any(drop) else out
 
 
 def resize(x, factors, data_format=None, interpolation="nearest"):

@@ -255,7 +255,7 @@ def size(x, name=None):
 
 
 def _size(x):
-    return torch.tensor(x.numel(), dtype=torch.int32)
+    return torch.tensor(x.numel()).to(torch.int32)
 
 
 def ndim(x):

@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+import torch
+
+from kforge import backend as K
+from kforge import lowering
+
+RANDOM = np.random.RandomState(0)
+
+
+# ---- crossentropies ----
+
+
+@pytest.mark.parametrize(
+    "function, activation, target",
+    [
+        (K.categorical_crossentropy, K.softmax, [[0.0, 1.0, 0.0]]),
+        (K.sparse_categorical_crossentropy, K.softmax, [1.0]),
+        (K.binary_crossentropy, K.sigmoid, [[0.0, 1.0, 0.0]]),
+    ],
+)
+def test_of_a_softmax_or_sigmoid_the_logits_count(function, activation, target):
+    x = K.variable([[90.0, 0.0, -90.0]])
+    from_logits, from_output, from_probabilities = K.function(
+        [],
+        [
+            function(target, x, from_logits=True),
+            function(target, activation(x)),
+            function(target, activation(x) + 0.0),
+        ],
+    )([])
+    np.testing.assert_array_equal(from_output, from_logits)
+    assert from_output.max() == 90
+    assert from_probabilities.max() < 17  # clipped, to about -log(epsilon)
+
+
+def test_a_softmax_along_another_axis_is_no_shortcut():
+    x, t = K.variable(RANDOM.randn(2, 3, 4)), np.eye(4)[[[0, 1, 2], [3, 2, 1]]]
+    p = K.softmax(x, axis=1)
+    found, wanted = K.function(
+        [], [K.categorical_crossentropy(t, p), K.categorical_crossentropy(t, p + 0.0)]
+    )([])
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_targets_of_any_kind():
+    p = np.array([[0.2, 0.8], [0.5, 0.5]], "float32")
+    wanted = -np.log([0.8, 0.5])
+    for target in ([1, 0], [[1.0], [0.0]], np.array([[1], [0]])):
+        found = K.eval(K.sparse_categorical_crossentropy(target, p))
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    found = K.eval(K.categorical_crossentropy(np.array([[0, 1], [1, 0]]), K.log(p), True))
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_sequences_of_unknown_length():
+    x, t = K.placeholder((None, None, 5)), K.placeholder((None, None, 1))
+    y = K.sparse_categorical_crossentropy(t, K.softmax(x))
+    assert K.int_shape(y) == (None, None)
+    found = K.function([x, t], [y])([np.zeros((2, 3, 5)), np.ones((2, 3, 1))])[0]
+    np.testing.assert_allclose(found, np.full((2, 3), np.log(5)), rtol=1e-6)
+
+
+def test_axes_that_do_not_exist():
+    for function in (K.categorical_crossentropy, K.sparse_categorical_crossentropy):
+        with pytest.raises(ValueError, match="Unexpected channels axis 2"):
+            function(K.ones((2, 3)), K.ones((2, 3)), axis=2)
+
+
+# ---- dropout ----
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
+def test_dropout_keeps_the_mean(level, seed):
+    f = K.function([], [K.dropout(K.ones((200, 500)), level, seed=seed)])
+    first, second = f([])[0], f([])[0]
+    for y in (first, second):
+        assert set(np.unique(y)) == {0.0, np.float32(1 / (1 - level))}
+        assert abs((y == 0).mean() - level) < 0.01
+    assert (first != second).any()
+
+
+def test_dropout_of_whole_channels():
+    x = K.placeholder((None, 4, 50))
+    for noise_shape in ((None, 1, 50), (K.shape(x)[0], 1, K.shape(x)[2])):
+        y = K.function([x], [K.dropout(x, 0.5, noise_shape)])([np.ones((20, 4, 50))])[0]
+        assert (y == y[:, :1]).all()
+        assert 0.4 < (y == 0).mean() < 0.6
+
+
+def test_the_gradient_passes_what_dropout_kept():
+    x = K.variable(np.ones((4, 100)))
+    y = K.dropout(x, 0.5)
+    kept, gradient = K.function([], [y, *K.gradients(y, x)])([])
+    np.testing.assert_array_equal(gradient, kept)
+
+
+@pytest.mark.parametrize("level", [-0.1, 1.0, 2])
+def test_levels_that_make_no_sense(level):
+    with pytest.raises(ValueError, match=r"must be in \[0, 1\)"):
+        K.dropout(K.ones((2,)), level)
+
+
+def test_a_level_may_be_a_variable():
+    level = K.variable(0.9)
+    f = K.function([], [K.dropout(K.ones((100, 100)), level)])
+    assert abs((f([])[0] == 0).mean() - 0.9) < 0.05
+    K.set_value(level, 0.2)
+    assert abs((f([])[0] == 0).mean() - 0.2) < 0.05
+
+
+def test_dropout_keeps_the_order_of_memory():
+    x = torch.ones(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    y = K.eager(K.dropout)(x, 0.5)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    expanded = K.eager(K.dropout)(torch.ones(1, 500).expand(40, 500), 0.5)
+    assert (expanded[0] != expanded[1]).any()
+
+
+# ---- the rest ----
+
+
+def test_relu_everywhere():
+    x = np.array([-3.0, -1.0, 0.5, 2.0, 7.0], "float32")
+    found = K.eval(K.relu(x, alpha=0.5, max_value=5.0, threshold=1.0))
+    np.testing.assert_allclose(found, [-2, -1, -0.25, 2, 5])
+    found = K.eval(K.relu(x, alpha=K.variable(0.5)))
+    np.testing.assert_allclose(found, [-1.5, -0.5, 0.5, 2, 7])
+
+
+def test_classes_that_tie_at_the_limit_are_in():
+    found = K.eval(K.in_top_k([[0.5, 0.5, 0.1], [0.5, 0.5, np.nan]], np.array([1, 2]), 1))
+    assert found.tolist() == [True, False]
+
+
+def test_a_bias_must_fit():
+    with pytest.raises(ValueError, match="Unexpected bias dimensions 2, expect to be 1 or 3"):
+        K.bias_add(K.ones((2, 3, 4, 5)), K.ones((4, 5)))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: K.categorical_crossentropy(K.ones_like(x), K.softmax(x)),
+        lambda x: K.sparse_categorical_crossentropy(K.argmax(x), K.softmax(x)),
+        lambda x: K.binary_crossentropy(K.ones_like(x), K.sigmoid(x)),
+        lambda x: K.dropout(x, 0.5),
+        lambda x: K.normalize_batch_in_training(x, None, None, [0])[0],
+        lambda x: K.l2_normalize(x, axis=-1),
+        lambda x: K.hard_sigmoid(K.relu(x, 0.1, 2.0)),
+        lambda x: K.one_hot(K.argmax(x), 8),
+        lambda x: K.pool2d(K.reshape(x, (-1, 4, 2, 1)), (2, 2), (2, 2), "same"),
+        lambda x: K.conv1d(K.expand_dims(x), np.ones((2, 1, 1), "float32"), 2, "same"),
+        lambda x: K.rnn(lambda t, s: (t + s[0], [t]), K.expand_dims(x), [x[:, :1]])[0],
+    ],
+)
+def test_graphs_compile_without_breaks(build):
+    x = K.placeholder((None, 8))
+    lowered = lowering.lower([build(x)], [x])
+    value = torch.randn(4, 8)
+    torch.compiler.reset()
+    compiled = torch.compile(lowered.module, fullgraph=True, backend="aot_eager")
+    found = compiled(value, *lowered.captured)[0]
+    assert found.shape == lowered.run([value])[0].shape

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import torch
+
+from kforge import backend as K
+
+DRAWS = {
+    "random_normal": lambda seed=None: K.random_normal((50, 40), 1.0, 2.0, seed=seed),
+    "random_uniform": lambda seed=None: K.random_uniform((50, 40), -1.0, 3.0, seed=seed),
+    "random_binomial": lambda seed=None: K.random_binomial((50, 40), 0.5, seed=seed),
+    "truncated_normal": lambda seed=None: K.truncated_normal((50, 40), 1.0, 2.0, seed=seed),
+    "dropout": lambda seed=None: K.dropout(K.ones((50, 40)), 0.5, seed=seed),
+}
+
+
+@pytest.fixture(autouse=True)
+def leave_no_seed():
+    state, numbers = torch.get_rng_state(), np.random.get_state()
+    yield
+    torch.set_rng_state(state)
+    np.random.set_state(numbers)
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_new_values_in_each_run(name):
+    f = K.function([], [DRAWS[name]()])
+    assert (f([])[0] != f([])[0]).any()
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_seed_gives_a_stream_of_its_own(name):
+    runs = []
+    for _ in range(2):
+        f = K.function([], [DRAWS[name](seed=7)])
+        runs.append([f([])[0], f([])[0]])
+        torch.rand(3)
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert (runs[0][0] != runs[0][1]).any()
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_seed_continues_in_code_that_runs_on_values(name):
+    K.clear_session()
+    draw = K.eager(lambda: K.eval(DRAWS[name](seed=11)))
+    first, second = draw(), draw()
+    assert (first != second).any()
+    K.clear_session()
+    np.testing.assert_array_equal(draw(), first)
+
+
+def test_values_keep_to_their_bounds():
+    found = K.eval(K.truncated_normal((1000,), 1.0, 2.0))
+    assert abs(found - 1).max() <= 4
+    found = K.eval(K.random_uniform((1000,), 2, 5, dtype="int32"))
+    assert set(found) == {2, 3, 4} and found.dtype == np.int32
+
+
+def test_sizes_may_be_tensors():
+    x = K.placeholder((None, 3))
+    y = K.random_normal((K.shape(x)[0], 7)) + K.random_normal(K.shape(x))[:, :1]
+    assert K.int_shape(y) == (None, 7)
+    assert K.function([x], [y])([np.zeros((4, 3))])[0].shape == (4, 7)
+
+
+def test_recording_draws_nothing():
+    before = torch.get_rng_state()
+    x = K.placeholder((None, 3))
+    K.random_normal((K.shape(x)[0], 7), seed=1)
+    K.dropout(x, 0.5, seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+SCRIPT = """
+import sys
+import numpy as np, torch
+from kforge import backend as K
+if sys.argv[1] == "numpy":
+    np.random.seed(5)
+else:
+    torch.manual_seed(5)
+print(K.eval(K.random_uniform((3,))), K.eval(K.dropout(K.ones((8,)), 0.5)))
+"""
+
+
+@pytest.mark.parametrize("seeded", ["numpy", "torch"])
+def test_one_seed_at_the_top_of_a_script_makes_it_repeatable(seeded):
+    import subprocess
+    import sys
+
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT, seeded], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(runs) == 1
