@@ -5,6 +5,7 @@ a differentiable zero-copy view of `native`, the tensor that torch's kernels tak
 """
 
 import contextlib
+import copy
 
 import numpy as np
 import torch
@@ -195,11 +196,8 @@ class Variable(Symbolic):
         twin = Variable.__new__(Variable)
         memo[id(self)] = twin
         twin.__dict__.update(self.__dict__)
-        with torch.no_grad():
-            copied = self.native.detach().clone(memory_format=torch.preserve_format)
-        twin.native = (
-            torch.nn.Parameter(copied) if isinstance(self.native, torch.nn.Parameter) else copied
-        )
+        twin.native = copy.deepcopy(self.native, memo)  # the same copy that the layer's dict has
+        twin.native.keras_name = self.native.keras_name
         return twin
 
     def _materialized(self, *args):
