@@ -59,6 +59,12 @@ class _Pooling(_Spatial):
             raise ValueError(f"Layer {self.name}: invalid padding: causal. Expected valid or same.")
         self.built = True
 
+    def get_config(self):
+        found = super().get_config()
+        for name in ("strides", "data_format"):  # last, as Keras writes them
+            found[name] = found.pop(name)
+        return found
+
     def _length(self, axis, size):
         return conv_output_length(size, self.pool_size[axis], self.padding, self.strides[axis])
 

@@ -8,7 +8,7 @@ import torch
 from torch.func import functional_call
 
 from .. import backend as K
-from .. import config, lowering, symbolic
+from .. import config, symbolic
 from ..backend.values import apply
 from ..devices import current_device
 from ..engine import Layer
@@ -77,12 +77,15 @@ class TorchModule(Layer):
 
     def _run(self, training, inputs):
         """The outputs in one phase, as a list; in training with the changes of the buffers."""
-        found = apply(self._runner, training, to_list(inputs), self._handles)
-        count = len(found) - (self._runner.buffers if training else 0)
+        inputs = to_list(inputs)
+        found = apply(self._runner, training, inputs, self._handles)
+        if not training or not self._runner.buffers:
+            return found
+        count = len(self._runner.buffers)
         if self.trainable or not symbolic.is_executing():
-            moved = zip(self._handles[::-1], found[count:][::-1])
-            self.add_update([lowering.update("assign", *pair) for pair in moved], to_list(inputs))
-        return found[:count]
+            moved = zip(self._handles[-count:], found[-count:])
+            self.add_update([K.update(*pair) for pair in moved], inputs)
+        return found[:-count]
 
     def compute_output_shape(self, input_shape):
         """The shape, or shapes, that the module gives for inputs of the layer's dtype."""
@@ -121,24 +124,24 @@ class TorchModule(Layer):
 class _Runner:
     """Runs a module with given tensors in the place of its own, which are in `own` by name.
 
-    The result is a list: the module's outputs, and in training the new values of its buffers,
+    The result is a list: the module's outputs, and in training the new values of its `buffers`,
     the last of `own`.
     """
 
     def __init__(self, module):
         kept = module.state_dict(keep_vars=True)
         buffers = {name: b for name, b in module.named_buffers() if name in kept}
-        self.module, self.buffers, self.several = module, len(buffers), False
+        self.module, self.buffers, self.several = module, list(buffers), False
         self.own = {**dict(module.named_parameters()), **buffers}
 
     def __call__(self, training, inputs, tensors):
         if self.module.training is not training:
             self.module.train(training)
-        own, names = self.own, list(self.own)
-        given = {n: t for n, t in zip(names, tensors) if t is not own[n]}
-        moving = names[len(names) - self.buffers :] if training else []
+        pairs = zip(self.own.items(), tensors)
+        given = {name: tensor for (name, own), tensor in pairs if tensor is not own}
+        moving = self.buffers if training else ()
         for name in moving:  # the module may change these
-            given[name] = given.get(name, own[name]).clone()
+            given[name] = given.get(name, self.own[name]).clone()
         try:
             if given:
                 outputs = functional_call(self.module, given, tuple(inputs))
