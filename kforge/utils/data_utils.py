@@ -160,11 +160,11 @@ class OrderedEnqueuer(SequenceEnqueuer):
         if self.shuffle:
             random.shuffle(indices)
         self._left = len(indices)
+        items = _Items(self.sequence)
         if self.use_multiprocessing:
-            return _Processes(self.sequence, self.workers, self.max_queue_size, indices)
-        return _Threads(
-            self.sequence.__getitem__, self.workers, self.max_queue_size, ((i,) for i in indices)
-        )
+            return _Processes(items, self.workers, self.max_queue_size, indices)
+        calls = ((index,) for index in indices)
+        return _Threads(items.__getitem__, self.workers, self.max_queue_size, calls)
 
     def _next(self):
         self.join_end_of_epoch()
@@ -298,6 +298,21 @@ class _Processes:
     def close(self, timeout=None):
         # Dropping the iterator would do, were it not that tracebacks keep it alive.
         self.batches._shutdown_workers()
+
+
+class _Items:
+    """A sequence as a torch data set; its errors cannot pass for the end of the data."""
+
+    def __init__(self, sequence):
+        self.sequence = sequence
+
+    def __getitem__(self, index):
+        try:
+            return self.sequence[index]
+        except StopIteration as error:
+            raise RuntimeError(
+                f"{type(self.sequence).__name__} raised StopIteration for batch {index}."
+            ) from error
 
 
 class _Stream(IterableDataset):

@@ -166,6 +166,18 @@ def test_an_exception_in_a_worker_ends_get_and_says_where(processes):
     assert not enqueuer.is_running()
 
 
+@both
+def test_a_sequence_cannot_end_early(processes):
+    class Short(Numbers):
+        def __getitem__(self, index):
+            return next(iter([])) if index == 2 else index
+
+    enqueuer = OrderedEnqueuer(Short(), use_multiprocessing=processes)
+    enqueuer.start(2)
+    with pytest.raises(RuntimeError, match="Short raised StopIteration for batch 2"):
+        list(enqueuer.get())
+
+
 def test_a_killed_worker_ends_get():
     class Deadly(Numbers):
         def __getitem__(self, index):
