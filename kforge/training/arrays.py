@@ -8,6 +8,10 @@ from .. import losses, symbolic
 __all__ = ["array_inputs", "array_targets", "same_length", "sample_weights"]
 
 
+# Losses that would broadcast targets of another shape.
+_STRICT = (losses.mean_squared_error, losses.binary_crossentropy, losses.categorical_crossentropy)
+
+
 def array_inputs(model, x, feed_batch=False):
     """The model's inputs as tensors. Raises `ValueError` naming input, expected and given."""
     inputs = model.inputs
@@ -38,7 +42,9 @@ def _as_list(data, names, what, shapes):
     if isinstance(data, dict):
         missing = [n for n in names if n not in data]
         if missing:
-            raise ValueError(f'No data provided for "{missing[0]}". Need data for each key in: {names}')
+            raise ValueError(
+                f'No data provided for "{missing[0]}". Need data for each key in: {names}'
+            )
         return [data[n] for n in names]
     if isinstance(data, (list, tuple)):
         if len(data) == len(names) and (len(names) > 1 or not _is_sample(data, shapes)):
@@ -105,7 +111,11 @@ def _check_loss_target(target, endpoint):
     """Refuses targets that a loss would broadcast, or one-hot targets that are not one-hot."""
     function = getattr(endpoint.loss, "fn", None)
     shape, expected = tuple(target.shape), tuple(endpoint.output.shape)
-    strict = (losses.mean_squared_error, losses.binary_crossentropy, losses.categorical_crossentropy)
+    strict = (
+        losses.mean_squared_error,
+        losses.binary_crossentropy,
+        losses.categorical_crossentropy,
+    )
     if function is losses.categorical_crossentropy and shape[-1] == 1:
         raise ValueError(
             f"You are passing a target array of shape {shape} while using as loss "
@@ -113,7 +123,7 @@ def _check_loss_target(target, endpoint):
             "of shape (samples, classes). If your targets are integer classes, use "
             "`sparse_categorical_crossentropy`, or convert them with `keras.utils.to_categorical`."
         )
-    if function in strict:
+    if function in _STRICT:
         for size, wanted in zip(shape[1:], expected[1:]):
             if wanted is not None and size != wanted:
                 raise ValueError(
@@ -131,7 +141,9 @@ def _cast(data, dtype):
 def same_length(model, inputs, targets, weights):
     """Checks that all arrays have as many samples; gives that number."""
     counts = [{len(t) for t in ts if t is not None} for ts in (inputs, targets, weights)]
-    for count, what in zip(counts, ("input arrays (x)", "target arrays (y)", "sample_weight arrays")):
+    for count, what in zip(
+        counts, ("input arrays (x)", "target arrays (y)", "sample_weight arrays")
+    ):
         if len(count) > 1:
             raise ValueError(
                 f"All {what} should have the same number of samples. Got array shapes with "
@@ -157,9 +169,7 @@ def sample_weights(model, targets, sample_weight=None, class_weight=None):
     names = [e.name for e in fed]
     given = _weights_per_output(sample_weight, names, "sample_weight")
     classes = _weights_per_output(class_weight, names, "class_weight")
-    return [
-        _weights(e, target, w, c) for e, target, w, c in zip(fed, targets, given, classes)
-    ]
+    return [_weights(e, target, w, c) for e, target, w, c in zip(fed, targets, given, classes)]
 
 
 def _weights_per_output(given, names, what):
@@ -194,7 +204,7 @@ def _weights(endpoint, target, weight, class_weight):
         if temporal and weight.ndim != 2:
             raise ValueError(
                 f"Found a sample_weight array with shape {weight.shape}. In order to use "
-                'timestep-wise sample weighting, you should pass a 2D sample_weight array.'
+                "timestep-wise sample weighting, you should pass a 2D sample_weight array."
             )
         if not temporal and weight.ndim != 1:
             raise ValueError(
@@ -205,8 +215,8 @@ def _weights(endpoint, target, weight, class_weight):
             )
         if len(weight) != len(target):
             raise ValueError(
-                f"Found a sample_weight with shape {weight.shape}. Expected sample_weight with rank "
-                f"less than or equal to {target.dim()}, and {len(target)} samples."
+                f"Found a sample_weight with shape {weight.shape}. Expected {len(target)} samples, "
+                f"and a rank of at most {target.dim()}."
             )
     if class_weight is not None:
         by_class = _class_weights(target, class_weight)

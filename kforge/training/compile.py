@@ -77,8 +77,10 @@ class Compiled:
             if shape is None:
                 shape = (None,) * len(endpoint.output.shape)
             dtype = symbolic.torch_dtype(config.floatx())
-            endpoint.target = tensor if tensor is not None else symbolic.placeholder(
-                shape, dtype, f"{endpoint.name}_target"
+            endpoint.target = (
+                tensor
+                if tensor is not None
+                else symbolic.placeholder(shape, dtype, f"{endpoint.name}_target")
             )
             if tensor is None and endpoint.target_shape is None:
                 _probe_like(endpoint.target, endpoint.output)
@@ -148,7 +150,9 @@ class Compiled:
             total = scaled if total is None else total + scaled
             for metric, weighed in endpoint.metrics:
                 weight = with_mask if weighed else masked_weights(mask, None, endpoint.output.dtype)
-                changed = metric.update_state(endpoint.target, endpoint.output, sample_weight=weight)
+                changed = metric.update_state(
+                    endpoint.target, endpoint.output, sample_weight=weight
+                )
                 updates += to_updates(changed)
         for metric, value in self.model._all_metrics():
             updates += to_updates(metric.update_state(value))
@@ -157,8 +161,8 @@ class Compiled:
             total = extra if total is None else total + extra
         if total is None:
             raise ValueError(
-                "The model cannot be compiled because it has no loss to optimize. Pass a `loss`, or "
-                "add one with `model.add_loss`."
+                "The model cannot be compiled because it has no loss to optimize. Pass a `loss`, "
+                "or add one with `model.add_loss`."
             )
         return total, updates
 
@@ -184,7 +188,8 @@ def endpoint_loss(endpoint, sample_weight):
 def _probe_like(target, output):
     """Gives a target of unknown sizes the sizes of the output while shapes are inferred."""
     target.probes = tuple(
-        torch.empty(p.shape, dtype=t.dtype, device="meta") for p, t in zip(output.probes, target.probes)
+        torch.empty(p.shape, dtype=t.dtype, device="meta")
+        for p, t in zip(output.probes, target.probes)
     )
     target._keras_shape = (None,) * len(output.shape)
 
@@ -203,13 +208,18 @@ def resolve_loss(loss):
     return losses.LossFunctionWrapper(found, name=name)
 
 
-_ACCURACY = {"accuracy": "accuracy", "acc": "accuracy", "crossentropy": "crossentropy", "ce": "crossentropy"}
+_ACCURACY = {
+    "accuracy": "accuracy",
+    "acc": "accuracy",
+    "crossentropy": "crossentropy",
+    "ce": "crossentropy",
+}
 
 
 def resolve_metric(metric, endpoint):
     """(name, metric) of what a user gave: accuracy and crossentropy depend on output and loss."""
-    if isinstance(metric, str) and metric in _ACCURACY:
-        kind = _ACCURACY[metric]
+    if isinstance(metric, str) and metric in _RESOLVED:
+        kind = _RESOLVED[metric]
         function = getattr(endpoint.loss, "fn", None)
         sparse = function is losses.sparse_categorical_crossentropy
         binary = endpoint.output.shape[-1] == 1 or function is losses.binary_crossentropy
@@ -272,7 +282,9 @@ def _metrics_of(given, index, names):
             )
         found = given.get(names[index])
     elif not isinstance(given, (list, tuple)):
-        raise TypeError(f"Type of `metrics` argument not understood. Expected a list or a dictionary, found: {given}")
+        raise TypeError(
+            f"Type of `metrics` argument not understood. Expected a list or a dictionary, found: {given}"
+        )
     elif any(isinstance(m, (list, tuple)) for m in given):
         if len(given) != len(names):
             raise ValueError(

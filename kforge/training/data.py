@@ -8,7 +8,7 @@ import torch
 from .. import config
 from .arrays import array_inputs, array_targets, same_length, sample_weights
 
-__all__ = ["ArrayBatches", "adapt_arrays", "model_device", "shuffled_order"]
+__all__ = ["ArrayBatches", "adapt_arrays", "model_device", "shuffled"]
 
 # Arrays up to this size are shuffled as a whole once an epoch: batches are then views.
 _SMALL = 4_000_000
@@ -22,12 +22,15 @@ class ArrayBatches:
     generator, as Keras does.
     """
 
+    last_loss = False
+
     def __init__(self, tensors, weighted, samples, batch_size, shuffle=False, steps=None):
         self.tensors, self.weighted, self.samples = tensors, weighted, samples
         self.batch_size, self.shuffle = batch_size, shuffle
         if steps is not None:  # Keras 2: the whole set is one batch, seen `steps` times
             self.batch_size = samples
-        self.repeats = steps
+        self.order = np.arange(samples)
+        self.repeats, self.counts_steps = steps, steps is not None
         self.steps = steps if steps is not None else -(-samples // batch_size)
 
     def arrays(self):
@@ -49,7 +52,8 @@ class ArrayBatches:
             return iter([self.tensors] * self.repeats)
         if not self.shuffle:
             return zip(*(t.split(self.batch_size) for t in self.tensors))
-        order = torch.from_numpy(shuffled_order(self.samples, self.shuffle, self.batch_size))
+        self.order = shuffled(self.order, self.shuffle, self.batch_size)
+        order = torch.from_numpy(self.order)
         if sum(t.numel() * t.element_size() for t in self.tensors) <= _SMALL:
             parts = [t.index_select(0, order).split(self.batch_size) for t in self.tensors]
             return zip(*parts)
@@ -60,11 +64,10 @@ class ArrayBatches:
             yield [t.index_select(0, index) for t in self.tensors]
 
 
-def shuffled_order(samples, shuffle, batch_size):
-    """Indices in the order of one pass; `shuffle` is True, False or "batch"."""
-    order = np.arange(samples)
+def shuffled(order, shuffle, batch_size):
+    """`order` shuffled once more; `shuffle` is True, False or "batch" (whole batches only)."""
     if shuffle == "batch":
-        whole = samples // batch_size * batch_size
+        whole = len(order) // batch_size * batch_size
         blocks = order[:whole].reshape(-1, batch_size)
         np.random.shuffle(blocks)
         return np.append(blocks.reshape(-1), order[whole:])

@@ -1,13 +1,16 @@
 """The loops: one pass over batches with a step, and `fit` around it."""
 
+import contextlib
 from collections.abc import MutableMapping
 
 import numpy as np
 import torch
 
 from .. import callbacks as cbks
-from .. import lowering
+from .. import lowering, tuning
 from ..callbacks.logs import other_spelling
+from ..symbolic import Symbolic
+from .data import model_device
 
 __all__ = ["LazyLogs", "Results", "fit", "predict", "run_epoch"]
 
@@ -78,7 +81,9 @@ class Results:
             return []
         if self._read is None:
             found = [m.result() for m in self.metrics]
-            self._read = lowering.lower(found) if all(map(_is_symbolic, found)) else found
+            self._read = (
+                lowering.lower(found) if all(isinstance(f, Symbolic) for f in found) else found
+            )
         if isinstance(self._read, list):
             return [_scalar(lowering.evaluate(m.result())) for m in self.metrics]
         return [_scalar(v) for v in self._read.run([])]
@@ -89,10 +94,6 @@ class Results:
             metric.reset_states()
 
 
-def _is_symbolic(x):
-    return hasattr(x, "op")
-
-
 def _scalar(value):
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu().numpy()
@@ -100,12 +101,12 @@ def _scalar(value):
 
 
 def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=None, skip=0):
-    """Runs `step` on every batch of a pass; gives (sum of loss times size, number of samples).
+    """Runs `step` on every batch: (sum of loss times size, number of samples, last loss).
 
     `begin(i, logs)` and `end(i, logs)` are called around a batch if given. Nothing is read from
     the device but what they ask of their logs. The first `skip` batches are left out.
     """
-    total, count, i = None, 0, 0
+    total, count, loss = None, 0, None
     for i, batch in enumerate(batches):
         if i < skip:
             continue
@@ -121,7 +122,7 @@ def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=Non
             end(i, LazyLogs(i, size, results, loss, total, count))
             if should_stop is not None and should_stop():
                 break
-    return total, count
+    return total, count, loss
 
 
 def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, validation_freq):
@@ -134,16 +135,28 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
         model,
         do_validation=validation is not None,
         epochs=epochs,
-        steps=train.steps,
+        steps=train.steps if train.counts_steps else None,
         samples=train.samples,
         batch_size=train.batch_size,
         verbose=verbose,
         metrics=logged,
-        count_mode="samples" if train.samples is not None else "steps",
+        count_mode="steps" if train.counts_steps else "samples",
         initial_epoch=initial_epoch,
         validation_data=validation.arrays() if validation is not None and callbacks else None,
     )
     model.stop_training = False
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(train.running())
+        if validation is not None:
+            stack.enter_context(validation.running())
+        if model_device(model).type == "cpu":
+            tuning.keep_freed_memory()
+            stack.enter_context(tuning.flushing_denormals())
+        _fit(model, train, validation, epochs, hooks, results, validation_freq)
+    return model.history
+
+
+def _fit(model, train, validation, epochs, hooks, results, validation_freq):
     begin = hooks.on_train_batch_begin if hooks.needs("train_batch_begin") else None
     end = hooks.on_train_batch_end if hooks.needs("train_batch_end") else None
     hooks.on_train_begin()
@@ -152,8 +165,8 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
         skip = hooks.params.pop("initial_batch", 0)
         results.reset()
         hooks.on_epoch_begin(epoch)
-        step = model._train_step(train.weighted)
-        total, count = run_epoch(
+        step = step_for(train, model._train_step)
+        total, count, _ = run_epoch(
             step, train.epoch(), begin, end, results, lambda: model.stop_training, skip
         )
         if total is None:
@@ -168,7 +181,13 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
         if model.stop_training:
             break
     hooks.on_train_end()
-    return model.history
+
+
+def step_for(batches, make):
+    """The step that `make` gives for the sample weights that come; streams tell with each batch."""
+    if batches.weighted is not None:
+        return make(batches.weighted)
+    return lambda batch: make(batch.weighted)(batch)
 
 
 def _due(epoch, freq):
@@ -184,10 +203,11 @@ def evaluate(model, batches, results=None, hooks=None):
         end = hooks.on_test_batch_end if hooks.needs("test_batch_end") else None
         hooks.on_test_begin()
     results.reset()
-    step = model._test_step(batches.weighted)
-    with inference(step):
-        total, count = run_epoch(step, batches.epoch(), begin, end, results)
-    found = results.values(total / count) if total is not None else {}
+    step = step_for(batches, model._test_step)
+    with inference(model._test_step([False] * len(model._compiled.fed))):
+        total, count, last = run_epoch(step, batches.epoch(), begin, end, results)
+    loss = last if batches.last_loss or total is None else total / count
+    found = results.values(loss) if total is not None else {}
     if hooks is not None:
         hooks.on_test_end()
     return found
@@ -217,7 +237,8 @@ def predict(model, batches, hooks=None):
             else:
                 if held is None:
                     held = [
-                        torch.empty((batches.samples, *out.shape[1:]), dtype=out.dtype) for out in found
+                        torch.empty((batches.samples, *out.shape[1:]), dtype=out.dtype)
+                        for out in found
                     ]
                 for whole, out in zip(held, found):
                     whole[at : at + len(out)].copy_(out)

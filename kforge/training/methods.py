@@ -10,6 +10,7 @@ from .arrays import array_inputs
 from .compile import Compiled
 from .data import ArrayBatches, adapt_arrays, model_device
 from .step import PredictStep, TestStep, TrainStep
+from .streams import DiskBatches, StreamBatches, is_on_disk, is_stream
 
 __all__ = ["TrainingMethods"]
 
@@ -158,22 +159,74 @@ class TrainingMethods:
         `RuntimeError` if the model is not compiled, `ValueError` for data that do not fit it.
         """
         epochs = _legacy_epochs(epochs, kwargs)
-        self._prepare(x, validation_data)
-        tensors, weighted, samples = adapt_arrays(self, x, y, sample_weight, class_weight)
-        validation = None
+        options = (max_queue_size, workers, use_multiprocessing)
+        if is_stream(x):
+            _refuse(y=y, sample_weight=sample_weight, validation_split=validation_split)
+            x = self._stream(x, steps_per_epoch, "steps_per_epoch", *options, class_weight, shuffle)
+        train, validation = self._batches(
+            x,
+            y,
+            sample_weight,
+            class_weight,
+            batch_size,
+            shuffle,
+            steps_per_epoch,
+            validation_split,
+        )
         if validation_data is not None:
-            vx, vy, vw = _validation_parts(validation_data)
-            parts = adapt_arrays(self, vx, vy, vw, None)
-            validation = ArrayBatches(*parts, batch_size or 32, steps=validation_steps)
-        elif validation_split and 0.0 < validation_split < 1.0:
-            at = int(samples * (1.0 - validation_split))
-            held = [t[at:] for t in tensors]
-            tensors, samples_held, samples = [t[:at] for t in tensors], samples - at, at
-            validation = ArrayBatches(held, weighted, samples_held, batch_size or 32)
-        train = ArrayBatches(tensors, weighted, samples, batch_size or 32, shuffle, steps_per_epoch)
+            steps = validation_steps
+            validation = self._validation(validation_data, batch_size, steps, options)
+        if verbose and validation is not None and not train.counts_steps and validation.samples:
+            print(f"Train on {train.samples} samples, validate on {validation.samples} samples")
         return loop.fit(
             self, train, validation, epochs, initial_epoch, verbose, callbacks, validation_freq
         )
+
+    def _stream(self, source, steps, what, queue=10, workers=1, processes=False, *more, **options):
+        """Batches of a generator, Sequence, DataLoader or Dataset; the model is built for them."""
+        class_weight, shuffle = more or (None, False)
+        if self.inputs is None:
+            self._build_for(_peek(source))
+        if options.get("with_targets", True):
+            self._require_compiled()
+        return StreamBatches(
+            self,
+            source,
+            steps,
+            what,
+            class_weight,
+            shuffle,
+            workers,
+            processes,
+            queue,
+            **options,
+        )
+
+    def _batches(self, x, y, sample_weight, class_weight, batch_size, shuffle, steps, split=0.0):
+        """(training batches, validation batches or None) of arrays; batches stay as they are."""
+        if isinstance(x, StreamBatches):
+            return x, None
+        size = batch_size or 32
+        self._prepare(x)
+        if is_on_disk(x) or is_on_disk(y):
+            if split:
+                raise ValueError(
+                    "`validation_split` needs arrays in memory; pass `validation_data` instead, "
+                    "such as HDF5Matrix(path, name, start, end)."
+                )
+            return DiskBatches(self, x, y, sample_weight, class_weight, size, shuffle, steps), None
+        tensors, weighted, samples = adapt_arrays(self, x, y, sample_weight, class_weight)
+        if not split or not 0.0 < split < 1.0:
+            return ArrayBatches(tensors, weighted, samples, size, shuffle, steps), None
+        at = int(samples * (1.0 - split))
+        held = ArrayBatches([t[at:] for t in tensors], weighted, samples - at, size)
+        return ArrayBatches([t[:at] for t in tensors], weighted, at, size, shuffle, steps), held
+
+    def _validation(self, data, batch_size, steps, options):
+        if is_stream(data):
+            return self._stream(data, steps, "validation_steps", *options)
+        x, y, w = _validation_parts(data)
+        return self._batches(x, y, w, None, batch_size, False, steps)[0]
 
     def evaluate(
         self,
@@ -190,11 +243,13 @@ class TrainingMethods:
     ):
         """The loss, and the metrics if any, over the data: a float or a list in the order of
         `metrics_names`."""
-        self._prepare(x)
-        tensors, weighted, samples = adapt_arrays(self, x, y, sample_weight, None)
-        batches = ArrayBatches(tensors, weighted, samples, batch_size or 32, steps=steps)
+        if is_stream(x):
+            _refuse(y=y, sample_weight=sample_weight)
+            x = self._stream(x, steps, "steps", max_queue_size, workers, use_multiprocessing)
+        batches, _ = self._batches(x, y, sample_weight, None, batch_size, False, steps)
         hooks = self._hooks(callbacks, batches, verbose, "test")
-        found = list(loop.evaluate(self, batches, None, hooks).values())
+        with batches.running():
+            found = list(loop.evaluate(self, batches, None, hooks).values())
         return found[0] if len(found) == 1 else found
 
     def predict(
@@ -209,13 +264,97 @@ class TrainingMethods:
         use_multiprocessing=False,
     ):
         """The outputs for the data: an array, or a list of arrays for several outputs."""
-        self._build_for(x)
-        tensors, weighted, samples = adapt_arrays(self, x, None, None, None, with_targets=False)
-        batches = ArrayBatches(tensors, weighted, samples, batch_size or 32, steps=steps)
-        found = loop.predict(self, batches, self._hooks(callbacks, batches, verbose, "predict"))
-        if steps is not None:
-            found = [np.concatenate([f] * steps) if len(f) == samples else f for f in found]
+        if is_stream(x):
+            options = (max_queue_size, workers, use_multiprocessing)
+            batches = self._stream(x, steps, "steps", *options, with_targets=False)
+        else:
+            self._build_for(x)
+            if is_on_disk(x):
+                size = batch_size or 32
+                batches = DiskBatches(self, x, None, None, None, size, False, steps)
+            else:
+                parts = adapt_arrays(self, x, None, None, None, with_targets=False)
+                batches = ArrayBatches(*parts, batch_size or 32, steps=steps)
+        with batches.running():
+            found = loop.predict(self, batches, self._hooks(callbacks, batches, verbose, "predict"))
         return found[0] if len(found) == 1 else found
+
+    def fit_generator(
+        self,
+        generator,
+        steps_per_epoch=None,
+        epochs=1,
+        verbose=1,
+        callbacks=None,
+        validation_data=None,
+        validation_steps=None,
+        validation_freq=1,
+        class_weight=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+        shuffle=True,
+        initial_epoch=0,
+    ):
+        """`fit` on a generator of batches, a `Sequence`, or a DataLoader."""
+        return self.fit(
+            _as_stream(generator),
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_freq=validation_freq,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
+        )
+
+    def evaluate_generator(
+        self,
+        generator,
+        steps=None,
+        callbacks=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+        verbose=0,
+    ):
+        """`evaluate` on a generator of batches."""
+        return self.evaluate(
+            _as_stream(generator),
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
+        )
+
+    def predict_generator(
+        self,
+        generator,
+        steps=None,
+        callbacks=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+        verbose=0,
+    ):
+        """`predict` on a generator of batches of inputs; targets in them are left out."""
+        return self.predict(
+            _as_stream(generator),
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
+        )
 
     def _hooks(self, callbacks, batches, verbose, mode):
         """Callbacks for `evaluate` or `predict`, None if there are none to call."""
@@ -229,7 +368,7 @@ class TrainingMethods:
             batch_size=batches.batch_size,
             verbose=verbose,
             metrics=self.metrics_names,
-            count_mode="samples",
+            count_mode="steps" if batches.counts_steps else "samples",
             mode=mode,
         )
 
@@ -285,7 +424,13 @@ class TrainingMethods:
     def _build_for(self, x):
         """Builds a model without input shape for the data at hand."""
         if self.inputs is None:
-            data = x if isinstance(x, (list, tuple)) else list(x.values()) if isinstance(x, dict) else [x]
+            data = (
+                x
+                if isinstance(x, (list, tuple))
+                else list(x.values())
+                if isinstance(x, dict)
+                else [x]
+            )
             self._ensure_inputs([d if hasattr(d, "shape") else np.asarray(d) for d in data])
 
 
@@ -296,6 +441,29 @@ def _legacy_epochs(epochs, kwargs):
     if kwargs:
         raise TypeError(f"Unrecognized keyword arguments: {kwargs}")
     return epochs
+
+
+def _refuse(**given):
+    """Refuses arguments that a stream brings itself."""
+    for name, value in given.items():
+        if value is not None and not (np.isscalar(value) and value == 0):
+            raise ValueError(f"`{name}` argument is not supported when using a generator as input.")
+
+
+def _as_stream(source):
+    """A stream as `fit` knows it; any iterable is taken as a generator."""
+    return source if is_stream(source) else iter(source)
+
+
+def _peek(source):
+    """Inputs like those that a stream gives, to build a model on."""
+    if not hasattr(source, "__getitem__"):
+        raise ValueError(
+            "A model without input shape cannot be built from a generator. Give its first layer an "
+            "`input_shape`, or call `model.build(input_shape)` first."
+        )
+    found = source[0]
+    return found[0] if isinstance(found, tuple) else found
 
 
 def _validation_parts(data):

@@ -117,4 +117,3 @@ def step_inputs(model, weighted):
     fed = model._compiled.fed
     weights = [e.sample_weight for e, given in zip(fed, weighted) if given]
     return [*model.inputs, *(e.target for e in fed), *weights]
-

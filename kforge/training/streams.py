@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
-from .data import adapt_arrays, model_device, shuffled_order
+from .data import adapt_arrays, model_device, shuffled
 
 __all__ = ["DiskBatches", "StreamBatches", "is_on_disk", "is_stream"]
 
@@ -51,6 +51,7 @@ class StreamBatches:
     samples = None
     batch_size = None
     weighted = None  # told by each batch
+    counts_steps = True
 
     def __init__(
         self,
@@ -87,6 +88,8 @@ class StreamBatches:
         self.shuffle, self.workers = shuffle, workers
         self.processes, self.max_queue_size = use_multiprocessing, max_queue_size
         self._output = None
+        # Keras 2.3 reports the loss of a generator's last batch; metrics cover all batches.
+        self.last_loss = not isinstance(source, DataLoader)
 
     @contextlib.contextmanager
     def running(self):
@@ -96,7 +99,7 @@ class StreamBatches:
             self._output = _again(self.source)
         elif not self.workers:
             sequence = isinstance(self.source, Sequence)
-            self._output = _passes(self.source, self.shuffle) if sequence else iter(self.source)
+            self._output = _passes(self.source) if sequence else iter(self.source)
         else:
             if isinstance(self.source, Sequence):
                 enqueuer = OrderedEnqueuer(self.source, self.processes, shuffle=self.shuffle)
@@ -111,6 +114,9 @@ class StreamBatches:
             if enqueuer is not None:
                 enqueuer.stop()
 
+    def arrays(self):
+        """None: there are no arrays to show."""
+
     def epoch(self):
         """The batches of one pass."""
         for i in range(self.steps):
@@ -118,10 +124,12 @@ class StreamBatches:
                 found = next(self._output)
             except StopIteration:
                 raise ValueError(
-                    f"The generator ended at step {i + 1} of {self.steps}. It must give batches for "
-                    "all epochs: loop over the data forever, or ask for fewer steps."
+                    f"The generator ended at step {i + 1} of {self.steps}. It must give batches "
+                    "for all epochs: loop over the data forever, or ask for fewer steps."
                 ) from None
             yield self.adapt(found)
+        if not self.workers and isinstance(self.source, Sequence):
+            self.source.on_epoch_end()
 
     def adapt(self, found):
         """What the stream gave as a `Batch`."""
@@ -151,15 +159,11 @@ def _whole(x):
     return list(x) if isinstance(x, tuple) else x
 
 
-def _passes(sequence, shuffle):
-    """Batches of a Sequence for ever, in this thread."""
+def _passes(sequence):
+    """Batches of a Sequence for ever, in order, in this thread."""
     while True:
-        order = np.arange(len(sequence))
-        if shuffle:
-            np.random.shuffle(order)
-        for i in order:
-            yield sequence[int(i)]
-        sequence.on_epoch_end()
+        for i in range(len(sequence)):
+            yield sequence[i]
 
 
 def _again(loader):
@@ -170,12 +174,18 @@ def _again(loader):
 class DiskBatches:
     """Arrays in HDF5 files, read a batch at a time in sorted slices, so that memory stays flat."""
 
+    last_loss = False
+
     def __init__(self, model, x, y, sample_weight, class_weight, batch_size, shuffle, steps=None):
         self.model, self.parts, self.class_weight = model, (x, y, sample_weight), class_weight
         self.with_targets = y is not None
         self.samples, self.batch_size, self.shuffle = _length(x), batch_size, shuffle
         self.steps = -(-self.samples // batch_size) if steps is None else steps
-        self.weighted = None
+        self.weighted, self.counts_steps = None, steps is not None
+        self.order = np.arange(self.samples)
+
+    def arrays(self):
+        """None: arrays on disk are not read as a whole."""
 
     @contextlib.contextmanager
     def running(self):
@@ -184,7 +194,7 @@ class DiskBatches:
 
     def epoch(self):
         """The batches of one pass."""
-        order = shuffled_order(self.samples, self.shuffle, self.batch_size)
+        self.order = order = shuffled(self.order, self.shuffle, self.batch_size)
         for i in range(self.steps):
             start = i * self.batch_size % self.samples
             index = np.sort(order[start : start + self.batch_size])
