@@ -111,11 +111,6 @@ def _check_loss_target(target, endpoint):
     """Refuses targets that a loss would broadcast, or one-hot targets that are not one-hot."""
     function = getattr(endpoint.loss, "fn", None)
     shape, expected = tuple(target.shape), tuple(endpoint.output.shape)
-    strict = (
-        losses.mean_squared_error,
-        losses.binary_crossentropy,
-        losses.categorical_crossentropy,
-    )
     if function is losses.categorical_crossentropy and shape[-1] == 1:
         raise ValueError(
             f"You are passing a target array of shape {shape} while using as loss "

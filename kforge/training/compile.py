@@ -208,12 +208,9 @@ def resolve_loss(loss):
     return losses.LossFunctionWrapper(found, name=name)
 
 
-_ACCURACY = {
-    "accuracy": "accuracy",
-    "acc": "accuracy",
-    "crossentropy": "crossentropy",
-    "ce": "crossentropy",
-}
+# Metrics that depend on the output and its loss, by what users call them.
+_RESOLVED = {"acc": "accuracy", "ce": "crossentropy"}
+_RESOLVED.update({name: name for name in list(_RESOLVED.values())})
 
 
 def resolve_metric(metric, endpoint):
@@ -283,7 +280,8 @@ def _metrics_of(given, index, names):
         found = given.get(names[index])
     elif not isinstance(given, (list, tuple)):
         raise TypeError(
-            f"Type of `metrics` argument not understood. Expected a list or a dictionary, found: {given}"
+            "Type of `metrics` argument not understood. Expected a list or a dictionary, found: "
+            f"{given}"
         )
     elif any(isinstance(m, (list, tuple)) for m in given):
         if len(given) != len(names):
