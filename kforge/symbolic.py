@@ -14,7 +14,7 @@ import threading
 import numpy as np
 import torch
 
-from . import config
+from . import config, devices
 
 __all__ = ["KerasTensor", "NeedsValue", "executing", "is_symbolic", "placeholder", "record"]
 
@@ -151,7 +151,7 @@ class Symbolic:
 
 
 def _negative_steps(items, ndim):
-    """Rewrites slices with step -k (torch has none) for a flipped tensor; gives the axes to flip."""
+    """Rewrites slices with step -k, which torch lacks, for a flipped tensor; gives axes to flip."""
     flipped, axis = [], 0
     for i, it in enumerate(items):
         if it is Ellipsis:
@@ -171,7 +171,8 @@ def _negative_steps(items, ndim):
 def _binary(function, reflected):
     def method(self, other):
         if isinstance(other, (np.ndarray, list, tuple)):
-            other = as_tensor(other, self.dtype if self.dtype.is_floating_point else None)
+            dtype = self.dtype if self.dtype.is_floating_point else None
+            other = as_tensor(other, dtype).to(devices.current_device())
         return record(function, other, self) if reflected else record(function, self, other)
 
     return method
@@ -398,7 +399,7 @@ def substituting(values):
 
 def _prepare(x):
     if isinstance(x, np.ndarray):
-        return as_tensor(x)
+        return as_tensor(x).to(devices.current_device())
     if isinstance(x, np.generic):
         return x.item()
     if _substitutes and isinstance(x, Symbolic):

@@ -255,12 +255,12 @@ def update(kind, variable, operand, *extra):
 
     While executing, it happens at once.
     """
+    if not isinstance(operand, Symbolic):
+        operand = as_tensor(operand, variable.dtype).to(variable.device)
     if is_executing():
         with torch.no_grad():
             variable.modify(UPDATES[kind][0], _value_of(operand), *extra)
         return variable.view
-    if not isinstance(operand, Symbolic):
-        operand = as_tensor(operand, variable.dtype)
     node = KerasTensor(Op(_update, (kind, variable, operand, *extra)), None, (variable.meta,) * 2)
     for updates in _collectors:
         updates.append(node)

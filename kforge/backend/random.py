@@ -29,8 +29,9 @@ __all__ = [
 # could hold one: {(seed, device): generator}.
 _streams = {}
 
-# The seeds of torch's own stream that no script has chosen: the first one, and ours.
-_unchosen = {torch.initial_seed()}
+# The seed of torch's own stream, as long as no script has chosen it: that which the process began
+# with, which has many digits, or the last that was taken from NumPy's stream.
+_unchosen = [torch.initial_seed() if torch.initial_seed() >= 2**32 else None]
 
 
 def forget_streams():
@@ -53,10 +54,9 @@ def stream(seed):
 
 
 def _follow_numpy():
-    if torch.initial_seed() in _unchosen:
-        seed = np.random.randint(2**31 - 1)
-        _unchosen.add(seed)
-        torch.manual_seed(seed)
+    if torch.initial_seed() == _unchosen[0]:
+        _unchosen[0] = np.random.randint(2**31 - 1)
+        torch.manual_seed(_unchosen[0])
 
 
 def _draw(method, shape, dtype, seed, *args):

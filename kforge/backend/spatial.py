@@ -27,10 +27,10 @@ __all__ = [
     "resize",
 ]
 
-_CONV = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
+_CONV = {2: torch.conv2d, 3: torch.conv3d}
 _TRANSPOSE = {1: torch.conv_transpose1d, 2: torch.conv_transpose2d, 3: torch.conv_transpose3d}
-_MAX = {1: torch.max_pool1d, 2: torch.max_pool2d, 3: torch.max_pool3d}
-_AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+_MAX = {2: torch.max_pool2d, 3: torch.max_pool3d}
+_AVERAGE = {2: F.avg_pool2d, 3: F.avg_pool3d}
 _PADDINGS = ("valid", "same", "causal")
 
 # ---- settings and sizes ------------------------------------------------------------------------
@@ -115,15 +115,18 @@ def _call(func, *args):
 
 
 def _conv(x, kernel, bias, strides, padding, dilation, groups):
-    reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilation)]
-    before = [0] * len(reach)
     if padding == "causal":
-        x = F.pad(x, [reach[0] - 1, 0])
-    elif padding == "same":
+        x, padding = F.pad(x, [(kernel.shape[2] - 1) * dilation[0], 0]), "valid"
+    if len(strides) == 1:  # as images of one row: torch copies sequences with channels last
+        row = x.unsqueeze(2), kernel.unsqueeze(2), bias
+        return _conv(*row, (1, *strides), padding, (1, *dilation), groups).squeeze(2)
+    before = [0] * len(strides)
+    if padding == "same":
+        reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilation)]
         totals = [_same_padding(*axis) for axis in zip(x.shape[2:], reach, strides)]
         before = [t // 2 for t in totals]
         x = _pad_end(x, [t % 2 for t in totals])
-    return _CONV[len(reach)](x, kernel, bias, strides, before, dilation, groups)
+    return _CONV[len(strides)](x, kernel, bias, strides, before, dilation, groups)
 
 
 def _pad_end(x, amounts):
@@ -206,11 +209,25 @@ def pool(x, size, strides=None, padding="valid", data_format=None, mode="max"):
         raise ValueError(f"Invalid pooling mode: {mode!r}. Expected 'max' or 'avg'.")
     _check_padding(padding)
     x = channels_first(x, data_format)
-    run = apply if _sizes_matter(x, padding, strides) else _call
-    return channels_last(run(_pool, x, size, strides, padding, mode), data_format)
+    by_planes = rank == 3 and mode == "avg" and check_data_format(data_format) == "channels_last"
+    unknown = _sizes_matter(x, padding, strides) or (by_planes and None in x.shape[2:])
+    run, function = apply if unknown else _call, _average_volumes if by_planes else _pool
+    return channels_last(run(function, x, size, strides, padding, mode), data_format)
+
+
+def _average_volumes(x, size, strides, padding, mode):
+    # Planes, then columns, as images: for means over volumes torch has no kernel that takes
+    # channels last.
+    depth = x.shape[2]
+    planes = _pool(x.transpose(1, 2).flatten(0, 1), size[1:], strides[1:], padding, mode)
+    columns = planes.unflatten(0, (-1, depth)).transpose(1, 2).flatten(3)
+    means = _pool(columns, (size[0], 1), (strides[0], 1), padding, mode)
+    return means.unflatten(3, tuple(planes.shape[2:]))
 
 
 def _pool(x, size, strides, padding, mode):
+    if len(size) == 1:
+        return _pool(x.unsqueeze(2), (1, *size), (1, *strides), padding, mode).squeeze(2)
     rank, same = len(size), padding == "same"
     totals = [_same_padding(*a) if same else 0 for a in zip(x.shape[2:], size, strides)]
     # An odd zero at the end: strides reach it when the number of windows is rounded up; without

@@ -73,8 +73,9 @@ def sparse(matrix, dtype):
     """A torch sparse tensor of a SciPy sparse matrix."""
     matrix = matrix.tocoo()
     indices = torch.from_numpy(np.stack([matrix.row, matrix.col]).astype("int64"))
-    values = as_tensor(matrix.data, dtype)
-    return torch.sparse_coo_tensor(indices, values, matrix.shape, check_invariants=True).coalesce()
+    values, shape = as_tensor(matrix.data, dtype), matrix.shape
+    made = torch.sparse_coo_tensor(indices, values, shape, check_invariants=True)
+    return made.coalesce().to(current_device())
 
 
 def constant(value, dtype=None, shape=None, name=None):
@@ -87,7 +88,7 @@ def constant(value, dtype=None, shape=None, name=None):
         value = value.expand(tuple(shape)) if value.numel() == 1 else value.reshape(tuple(shape))
     if isinstance(value, Symbolic):  # made of symbolic tensors
         return value
-    value = tensor(value.to(torch_dtype(dtype)).contiguous())
+    value = value.to(current_device(), torch_dtype(dtype)).contiguous()
     return value if symbolic.is_executing() else symbolic.constant(value, name or "Const")
 
 
