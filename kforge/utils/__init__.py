@@ -32,6 +32,7 @@ _ON_MODELS = {
     "get_source_inputs": "layer_utils",
     "layer_utils": "layer_utils",
     "losses_utils": "losses_utils",
+    "metrics_utils": "metrics_utils",
     "print_summary": "layer_utils",
 }
 
@@ -56,6 +57,7 @@ __all__ = [
     "io_utils",
     "layer_utils",
     "losses_utils",
+    "metrics_utils",
     "normalize",
     "np_utils",
     "print_summary",

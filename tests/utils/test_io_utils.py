@@ -63,6 +63,7 @@ def test_matrix_knows_its_end(path, key):
         HDF5Matrix(path, "group/x", 5, 15)[key]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_matrix_in_processes(path):
     class Batches(Sequence):
         def __init__(self, matrix):
