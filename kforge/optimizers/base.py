@@ -101,6 +101,7 @@ class Optimizer:
     slots = ()
     settings = ()
     counters = ("iterations",)
+    updates = weights = ()
     clipnorm = clipvalue = decay = None
     initial_decay = 0.0
     # Which weights files of older versions of Keras do not have.
@@ -213,9 +214,9 @@ class Optimizer:
 
     def _new_slot(self, name, index, param):
         name = f"training/{type(self).__name__}/{name}_{index}_1"
-        zeros = torch.zeros_like(param.native, requires_grad=False)
-        slot = Variable(torch.zeros(()), name, trainable=False, device="cpu")
-        slot.native, slot.layout = zeros, param.layout
+        zeros = torch.zeros_like(param.native, requires_grad=False)  # with the strides, too
+        slot = Variable(zeros, name, trainable=False, device=param.device)
+        slot.layout = param.layout
         return slot
 
     def _create_all_weights(self, params):
@@ -358,6 +359,7 @@ class _Step:
                     != (native.device, native.dtype, native.stride())
                 ):
                     variable.native = torch.empty_like(like, requires_grad=False).copy_(native)
+                    variable.native.keras_name = native.keras_name
         places = {}
         for i, param in enumerate(self.params):
             places.setdefault((param.device, param.dtype), []).append(i)

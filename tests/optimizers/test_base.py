@@ -7,7 +7,7 @@ import torch
 
 from kforge import lowering, optimizers
 from kforge.optimizers import SGD, Adam, Nadam, Optimizer, RMSprop, clip_norm
-from kforge.variable import Permuted, Variable
+from kforge.variable import GateOrder, Permuted, Variable
 
 BUILT_IN = ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam"]
 CONV = Permuted(2, 3, 1, 0, memory_format=torch.channels_last)
@@ -168,6 +168,34 @@ class TestMemory:
         assert optimizer.get_weights()[1].shape == (3, 3, 2, 5)
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+class TestCuda:
+    @pytest.mark.parametrize("lies", ["contiguous", "channels_last", "expanded"])
+    @pytest.mark.parametrize("name", BUILT_IN)
+    def test_as_on_the_cpu_without_waiting_for_the_device(self, name, lies):
+        values = torch.arange(54.0).reshape(3, 3, 2, 3)
+        grad = torch.randn(3, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+        if lies == "channels_last":
+            grad = grad.contiguous(memory_format=torch.channels_last)
+        elif lies == "expanded":
+            grad = torch.tensor(0.5).expand(3, 2, 3, 3)
+        found = []
+        for device in ("cpu", "cuda"):
+            w = Variable(values, "w", layout=CONV, device=device)
+            optimizer = optimizers.get({"class_name": name, "config": {"clipnorm": 2.0}})
+            step, g = optimizer.prepare([w]), grad.to(device)
+            torch.cuda.set_sync_debug_mode("error" if device == "cuda" else "default")
+            try:
+                for _ in range(3):
+                    take(step, g)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+            found.append([w.numpy(), *optimizer.get_weights()])
+        for cpu, cuda in zip(*found):
+            np.testing.assert_allclose(cuda, cpu, 1e-5, 1e-6)
+
+
 class TestSteps:
     def test_prepared_again_is_the_same(self):
         a, b = vector(), vector()
@@ -214,6 +242,13 @@ class TestSteps:
         take(SGD(1.0).prepare([w]), grad)
         assert seen == [(3, 3, 2, 5)]
         assert w.numpy()[..., 0].max() == 0 and w.numpy()[..., 1:].min() == 1
+
+    def test_constraint_on_a_layout_that_is_no_view(self):
+        layout = GateOrder(1, 0)
+        values = torch.arange(12.0).reshape(2, 6)
+        w = Variable(values, "w", layout=layout, constraint=lambda w: torch.clamp(w, max=7.0))
+        take(SGD(1.0).prepare([w]), torch.zeros(6, 2))
+        np.testing.assert_array_equal(w.numpy(), values.clamp(max=7.0))
 
     def test_no_variables(self):
         optimizer = Adam(clipnorm=1.0)
