@@ -1,0 +1,191 @@
+import json
+
+import numpy as np
+import pytest
+
+import kforge
+from kforge import layers as L
+from kforge.models import Model, Sequential, model_from_config, model_from_json, model_from_yaml
+from kforge.saving.dialects import translate
+from kforge.saving.errors import UnsafeFileError
+
+
+class Scale(L.Layer):
+    """The users' own layer."""
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+    def get_config(self):
+        return dict(super().get_config(), factor=self.factor)
+
+
+def cubed(x):
+    return x**3
+
+
+def model():
+    inputs = L.Input((4,))
+    hidden = L.Dense(3, activation="tanh", kernel_regularizer="l2")(inputs)
+    inner = Sequential([L.Dense(2, input_shape=(3,)), L.LeakyReLU(0.1)])
+    return Model(inputs, L.concatenate([inner(hidden), inner(hidden)]))
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda m: model_from_json(m.to_json()),
+        lambda m: model_from_json(m.to_json(indent=2).encode()),
+        lambda m: model_from_yaml(m.to_yaml()),
+        lambda m: model_from_config({"class_name": "Model", "config": m.get_config()}),
+    ],
+    ids=["json", "indented bytes", "yaml", "config"],
+)
+def test_there_and_back(again):
+    one = model()
+    two = again(one)
+    two.set_weights(one.get_weights())
+    x = np.random.RandomState(0).rand(5, 4)
+    np.testing.assert_array_equal(one.predict(x), two.predict(x))
+    assert json.loads(one.to_json()) == json.loads(two.to_json())
+
+
+def test_what_is_no_configuration():
+    with pytest.raises(TypeError, match=r"got list. For a list of layers, use `Sequential"):
+        model_from_config([])
+    with pytest.raises(ValueError, match="Improper config format"):
+        model_from_config({})
+    with pytest.raises(json.JSONDecodeError):
+        model_from_json("{")
+
+
+class TestCustomObjects:
+    """Whatever is not Keras's own has to be passed, wherever it stands."""
+
+    @pytest.mark.parametrize("way", ["argument", "scope"])
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: Sequential([Scale(2.0, input_shape=(3,))]),
+            lambda: Sequential([Sequential([Scale(2.0, input_shape=(3,))])]),
+            lambda: Sequential([L.TimeDistributed(Scale(2.0), input_shape=(5, 3))]),
+            lambda: Sequential([L.Dense(2, activation=cubed, input_shape=(3,))]),
+            lambda: Sequential(
+                [L.TimeDistributed(L.Dense(2, activation=cubed), input_shape=(5, 3))]
+            ),
+        ],
+        ids=["layer", "nested", "wrapped", "activation", "wrapped activation"],
+    )
+    def test_at_every_level(self, make, way):
+        text = make().to_json()
+        with pytest.raises(ValueError, match=r"custom_objects=\{'(Scale|cubed)':"):
+            model_from_json(text)
+        objects = {"Scale": Scale, "cubed": cubed}
+        if way == "argument":
+            again = model_from_json(text, custom_objects=objects)
+        else:
+            with kforge.registry.CustomObjectScope(objects):
+                again = model_from_json(text)
+        assert again.to_json() == text
+
+    def test_unknown_names_are_named(self):
+        text = Sequential([L.Dense(2, input_shape=(3,))]).to_json()
+        with pytest.raises(ValueError, match="Unknown layer: Danse"):
+            model_from_json(text.replace('"Dense"', '"Danse"'))
+
+
+def translated(value):
+    return translate(value, kforge.engine.layer.layers)
+
+
+class TestDialects:
+    def test_plain_values(self):
+        assert translated({"class_name": "__tuple__", "items": [1, 2]}) == (1, 2)
+        policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+        assert translated({"dtype": policy}) == {"dtype": "float32"}
+
+    def test_arguments_without_effect_are_left_out(self):
+        layer = {
+            "class_name": "Conv2D",
+            "module": "keras.layers",
+            "config": {
+                "name": "c",
+                "filters": 2,
+                "groups": 1,
+                "dtype": "float32",
+                "trainable": True,
+            },
+        }
+        assert "groups" not in translated(layer)["config"]
+        assert translated(layer)["config"]["dtype"] == "float32"
+
+    @pytest.mark.parametrize(
+        "kind, argument, value",
+        [("Conv2D", "groups", 2), ("LSTM", "time_major", True)],
+    )
+    def test_arguments_with_an_effect_are_refused(self, kind, argument, value):
+        layer = {"class_name": kind, "config": {"name": "x", argument: value}}
+        with pytest.raises(ValueError, match=f"{kind} 'x' has {argument}={value}, of a newer"):
+            translated(layer)
+
+    def test_users_classes_get_what_they_wrote(self):
+        layer = {"class_name": "Mine", "config": {"groups": 4, "fn": "f", "axis": [1, 2]}}
+        assert translated(layer) == layer
+
+    def test_axes_of_normalization(self):
+        layer = {"class_name": "BatchNormalization", "config": {"name": "n", "axis": [3]}}
+        assert translated(layer)["config"]["axis"] == 3
+        layer["config"]["axis"] = [1, 2]
+        with pytest.raises(ValueError, match=r"over the axes \[1, 2\]"):
+            translated(layer)
+
+    def test_calls_of_keras_3(self):
+        def tensor(name):
+            return {"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}}
+
+        layer = {
+            "class_name": "Add",
+            "config": {"name": "add"},
+            "inbound_nodes": [{"args": [[tensor("a"), tensor("b")]], "kwargs": {"mask": None}}],
+        }
+        assert translated(layer)["inbound_nodes"] == [[["a", 0, 0, {}], ["b", 0, 0, {}]]]
+        layer["inbound_nodes"][0]["args"] = [3]
+        with pytest.raises(ValueError, match="called on 3"):
+            translated(layer)
+
+    def test_two_different_directions(self):
+        def layer(units, name):
+            return {"class_name": "LSTM", "config": {"name": name, "units": units}}
+
+        config = {"name": "b", "layer": layer(3, "forward_x"), "backward_layer": layer(3, "x")}
+        found = translated({"class_name": "Bidirectional", "config": config})["config"]
+        assert found["layer"]["config"] == {"name": "x", "units": 3, "go_backwards": False}
+        config["backward_layer"] = layer(4, "x")
+        with pytest.raises(ValueError, match="two different layers"):
+            translated({"class_name": "Bidirectional", "config": config})
+
+
+class TestHostile:
+    def test_names_are_never_imported(self):
+        layer = {"class_name": "os.system", "module": "os", "config": {"command": "true"}}
+        for described in (layer, {**layer, "class_name": "system"}):
+            with pytest.raises(ValueError, match="Unknown layer"):
+                model_from_config(described)
+
+    @pytest.mark.parametrize(
+        "name", ["get_file", "eval", "__builtins__", "load_model", "Sequential"]
+    )
+    def test_functions_of_keras_are_no_activations(self, name):
+        text = Sequential([L.Dense(2, activation="relu", input_shape=(3,))]).to_json()
+        with pytest.raises(ValueError, match="Unknown activation"):
+            model_from_json(text.replace('"relu"', json.dumps(name)))
+
+    def test_bombs(self):
+        with pytest.raises(UnsafeFileError):
+            model_from_json('{"class_name":' * 1000)
+        with pytest.raises(UnsafeFileError):
+            model_from_yaml("!!python/object/apply:os.system [true]")
