@@ -10,7 +10,7 @@ import numbers
 import torch
 
 from .. import config
-from .values import apply, tensor
+from .values import apply, axes, tensor
 from .variables import cast, is_sparse
 
 __all__ = [
@@ -105,15 +105,12 @@ def clip(x, min_value, max_value):
 # ---- over axes --------------------------------------------------------------------------------
 
 
-def _axes(axis):
-    return tuple(axis) if isinstance(axis, list) else axis
-
-
 def _every(x, axis):
     """`axis` as a tuple; all of them for None."""
-    if axis is None:
+    found = axes(axis)
+    if found is None:
         return tuple(range(len(x.shape)))
-    return tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _as_float(x):
@@ -125,20 +122,20 @@ def sum(x, axis=None, keepdims=False):
     """Sum over axes (a number or several; None: all)."""
     x = tensor(x)
     dtype = None if x.dtype.is_floating_point else x.dtype  # torch would widen integers
-    return torch.sum(x, dim=_axes(axis), keepdim=keepdims, dtype=dtype)
+    return torch.sum(x, dim=axes(axis), keepdim=keepdims, dtype=dtype)
 
 
 def mean(x, axis=None, keepdims=False):
     """Mean over axes; of integers, the integer below."""
     x = _as_float(x)
     if x.dtype.is_floating_point:
-        return torch.mean(x, dim=_axes(axis), keepdim=keepdims)
-    return torch.mean(x, dim=_axes(axis), keepdim=keepdims, dtype=torch.float64).to(x.dtype)
+        return torch.mean(x, dim=axes(axis), keepdim=keepdims)
+    return torch.mean(x, dim=axes(axis), keepdim=keepdims, dtype=torch.float64).to(x.dtype)
 
 
 def var(x, axis=None, keepdims=False):
     """Variance over axes."""
-    return torch.var(_as_float(x), dim=_axes(axis), correction=0, keepdim=keepdims)
+    return torch.var(_as_float(x), dim=axes(axis), correction=0, keepdim=keepdims)
 
 
 def std(x, axis=None, keepdims=False):
@@ -161,8 +158,7 @@ def min(x, axis=None, keepdims=False):
 def prod(x, axis=None, keepdims=False):
     """Product over axes."""
     x = tensor(x)
-    axes = builtins.sorted((a % len(x.shape) for a in _every(x, axis)), reverse=True)
-    for a in axes:
+    for a in builtins.sorted((a % len(x.shape) for a in _every(x, axis)), reverse=True):
         x = torch.prod(x, dim=a, keepdim=keepdims, dtype=x.dtype)
     return x
 
@@ -175,12 +171,12 @@ def logsumexp(x, axis=None, keepdims=False):
 
 def any(x, axis=None, keepdims=False):
     """Whether one element over the axes is true."""
-    return torch.any(cast(x, torch.bool), dim=_axes(axis), keepdim=keepdims)
+    return torch.any(cast(x, torch.bool), dim=axes(axis), keepdim=keepdims)
 
 
 def all(x, axis=None, keepdims=False):
     """Whether all elements over the axes are true."""
-    return torch.all(cast(x, torch.bool), dim=_axes(axis), keepdim=keepdims)
+    return torch.all(cast(x, torch.bool), dim=axes(axis), keepdim=keepdims)
 
 
 def argmax(x, axis=-1):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from .. import config
 from ..symbolic import KerasTensor
 from .random import stream
-from .values import apply, mixed_shape, tensor
+from .values import apply, axes, mixed_shape, tensor
 from .variables import cast
 
 __all__ = [
@@ -103,8 +103,7 @@ def tanh(x):
 def l2_normalize(x, axis=None):
     """`x` divided by its Euclidean norm along `axis` (None: all axes)."""
     x = tensor(x)
-    axis = tuple(axis) if isinstance(axis, list) else axis
-    squares = torch.sum(torch.square(x), dim=axis, keepdim=True)
+    squares = torch.sum(torch.square(x), dim=axes(axis), keepdim=True)
     return x * torch.rsqrt(torch.clamp(squares, min=1e-12))
 
 

@@ -88,7 +88,7 @@ def permute_dimensions(x, pattern):
 
 def reverse(x, axes):
     """Elements in the opposite order along one or more axes."""
-    return torch.flip(tensor(x), [axes] if isinstance(axes, int) else list(axes))
+    return torch.flip(tensor(x), [axes] if np.ndim(axes) == 0 else list(axes))
 
 
 # ---- joining and repeating --------------------------------------------------------------------

@@ -10,6 +10,7 @@ from ..symbolic import KerasTensor, Op, Symbolic, as_tensor, leaves, record
 __all__ = [
     "apply",
     "as_list",
+    "axes",
     "factory",
     "mixed_shape",
     "recorded",
@@ -82,6 +83,13 @@ def factory(func, shape, *args, dtype):
         for i in (0, 1)
     )
     return KerasTensor(op, None, probes)
+
+
+def axes(axis):
+    """The axes of a reduction, one or several, as numbers that torch takes; None is all."""
+    if axis is None or isinstance(axis, (int, np.integer)):
+        return axis if axis is None else int(axis)
+    return tuple(int(a) for a in axis)
 
 
 def as_list(x):

@@ -14,6 +14,15 @@ def test_integers_stay_integers():
     assert K.eval(K.mean(x > 1)) == 0.75
 
 
+@pytest.mark.parametrize("axis", [(1, 2), [1, 2], np.arange(1, 3), (-1, -2)])
+def test_several_axes(axis):
+    x = RANDOM.rand(2, 3, 4).astype("float32")
+    names = ("sum", "mean", "max", "min", "prod", "std", "var")
+    for name in names:
+        wanted = getattr(np, name)(x, axis=(1, 2))
+        np.testing.assert_allclose(K.eval(getattr(K, name)(x, axis)), wanted, rtol=1e-5)
+
+
 def test_square_roots_of_negative_numbers_are_zero():
     np.testing.assert_array_equal(K.eval(K.sqrt([-1.0, 4.0])), [0, 2])
 
