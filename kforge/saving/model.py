@@ -104,6 +104,7 @@ def _restore_training(model, reader, custom_objects):
         raise
     except Exception as error:
         # Whatever a class, built-in or of the user, has against the arguments in the file.
+        model.optimizer = model._compiled = None
         warnings.warn(
             f"The model was *not* compiled: {type(error).__name__}: {error} Compile it manually.",
             stacklevel=3,

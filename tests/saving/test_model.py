@@ -1,0 +1,336 @@
+import copy
+import io
+import json
+import pickle
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+import kforge
+from kforge import layers as L
+from kforge import optimizers
+from kforge.models import Model, Sequential, load_model, save_model
+
+random = np.random.RandomState(0)
+X, Y = random.rand(8, 3).astype("float32"), random.rand(8, 2).astype("float32")
+
+
+def trained(optimizer="adam", loss="mse", metrics=("mae",), steps=3):
+    model = Sequential(
+        [
+            L.Dense(4, activation="tanh", input_shape=(3,), name="one"),
+            L.BatchNormalization(name="norm"),
+            L.Dense(2, name="two"),
+        ]
+    )
+    model.compile(optimizer, loss, metrics=list(metrics))
+    for _ in range(steps):
+        model.train_on_batch(X, Y)
+    return model
+
+
+def same_training(one, two):
+    """That two models agree now, and go on to agree, to the last bit."""
+    np.testing.assert_array_equal(one.predict(X), two.predict(X))
+    for _ in range(3):
+        assert one.train_on_batch(X, Y) == two.train_on_batch(X, Y)
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optimizers.SGD(0.1, momentum=0.9, nesterov=True, decay=0.01, clipnorm=1.0),
+        optimizers.RMSprop(0.01, rho=0.8),
+        optimizers.Adagrad(),
+        optimizers.Adadelta(),
+        optimizers.Adam(0.01, beta_1=0.8),
+        optimizers.Adam(amsgrad=True),
+        optimizers.Adamax(),
+        optimizers.Nadam(),
+    ],
+    ids=lambda o: type(o).__name__,
+)
+def test_training_goes_on_as_if_nothing_had_happened(optimizer, tmp_path):
+    model = trained(optimizer)
+    model.save(tmp_path / "model.h5")
+    loaded = load_model(tmp_path / "model.h5")
+    assert loaded.optimizer.get_config() == model.optimizer.get_config()
+    assert loaded.metrics_names == model.metrics_names
+    same_training(loaded, model)
+
+
+def test_saving_twice_gives_the_same_file(tmp_path):
+    model = trained()
+    for name in "ab":
+        model.save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    load_model(tmp_path / "a").save(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_layout_is_that_of_keras(tmp_path):
+    trained("sgd").save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5") as file:
+        assert set(file) == {"model_weights", "optimizer_weights"}
+        assert file.attrs["keras_version"] == "2.3.1"
+        assert json.loads(file.attrs["model_config"])["class_name"] == "Sequential"
+        training = json.loads(file.attrs["training_config"])
+        assert list(training) == [
+            "optimizer_config",
+            "loss",
+            "metrics",
+            "weighted_metrics",
+            "sample_weight_mode",
+            "loss_weights",
+        ]
+        assert (training["loss"], training["metrics"]) == ("mse", ["mae"])
+        names = file["optimizer_weights"].attrs["weight_names"].tolist()
+        assert names[:2] == [b"SGD/iterations:0", b"training/SGD/moment_0_1:0"]
+
+
+class TestWhatIsLeftOut:
+    def test_the_optimizer_if_it_is_not_wanted(self, tmp_path):
+        trained().save(tmp_path / "model.h5", include_optimizer=False)
+        with pytest.warns(UserWarning, match="model was .not. compiled"):
+            model = load_model(tmp_path / "model.h5")
+        assert model.optimizer is None
+
+    def test_training_if_it_is_not_wanted(self, tmp_path):
+        trained().save(tmp_path / "model.h5")
+        assert load_model(tmp_path / "model.h5", compile=False).optimizer is None
+
+    def test_an_optimizer_of_torch(self, tmp_path):
+        import torch
+
+        model = trained(lambda params: torch.optim.SGD(params, 0.1))
+        with pytest.warns(UserWarning, match="without its optimizer"):
+            model.save(tmp_path / "model.h5")
+        with pytest.warns(UserWarning, match="No training configuration"):
+            load_model(tmp_path / "model.h5")
+
+    def test_training_that_is_not_understood(self, tmp_path):
+        model = trained()
+        model.save(tmp_path / "model.h5")
+        with h5py.File(tmp_path / "model.h5", "r+") as file:
+            text = file.attrs["training_config"].replace('"mse"', '"my_loss"')
+            file.attrs["training_config"] = text
+        with pytest.warns(UserWarning, match="not. compiled: ValueError: Unknown loss.*my_loss"):
+            loaded = load_model(tmp_path / "model.h5")
+        assert loaded.optimizer is None
+        np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+    def test_a_state_that_does_not_fit(self, tmp_path):
+        trained().save(tmp_path / "model.h5")
+        with h5py.File(tmp_path / "model.h5", "r+") as file:
+            names = file["optimizer_weights"].attrs["weight_names"]
+            file["optimizer_weights"].attrs["weight_names"] = names[:-4]
+        with pytest.warns(UserWarning, match=r"optimizer Adam starts afresh.*\(15\)"):
+            load_model(tmp_path / "model.h5").train_on_batch(X, Y)
+
+
+def test_files_that_are_no_models(tmp_path):
+    trained().save_weights(tmp_path / "weights.h5")
+    with pytest.raises(ValueError, match=r"only weights: use `model.load_weights`"):
+        load_model(tmp_path / "weights.h5")
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["x"] = X
+    with pytest.raises(ValueError, match="it has no model"):
+        load_model(tmp_path / "data.h5")
+    with pytest.raises(OSError):
+        load_model(tmp_path / "nowhere.h5")
+
+
+class TestPlaces:
+    def test_memory(self):
+        model, target = trained(), io.BytesIO()
+        save_model(model, target)
+        same_training(load_model(target), model)
+
+    def test_open_files_and_groups(self, tmp_path):
+        model = trained()
+        with h5py.File(tmp_path / "both.h5", "w") as file:
+            save_model(model, file.create_group("a"))
+            np.testing.assert_array_equal(load_model(file["a"]).predict(X), model.predict(X))
+            save_model(model, file)
+            np.testing.assert_array_equal(load_model(file).predict(X), model.predict(X))
+
+    def test_overwriting(self, tmp_path):
+        trained().save(tmp_path / "model.h5")
+        with pytest.raises(FileExistsError):
+            trained().save(tmp_path / "model.h5", overwrite=False)
+
+    def test_a_failed_save_leaves_the_old_file(self, tmp_path, monkeypatch):
+        model = trained()
+        model.save(tmp_path / "model.h5")
+        before = (tmp_path / "model.h5").read_bytes()
+        model.train_on_batch(X, Y)
+        monkeypatch.setattr(kforge.saving.model, "write_arrays", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            model.save(tmp_path / "model.h5")
+        assert (tmp_path / "model.h5").read_bytes() == before
+        assert [p.name for p in tmp_path.iterdir()] == ["model.h5"]
+
+
+# ---- the users' own ---------------------------------------------------------------------------
+
+
+class Scale(L.Layer):
+    def __init__(self, factor=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def build(self, input_shape):
+        self.gain = self.add_weight("gain", (input_shape[-1],), initializer="ones")
+        super().build(input_shape)
+
+    def call(self, inputs):
+        return inputs * self.gain * self.factor
+
+    def get_config(self):
+        return dict(super().get_config(), factor=self.factor)
+
+
+def pinball(y_true, y_pred):
+    K = kforge.backend
+    return K.mean(K.maximum(0.3 * (y_true - y_pred), -0.7 * (y_true - y_pred)), axis=-1)
+
+
+class Slow(optimizers.SGD):
+    pass
+
+
+OWN = {"Scale": Scale, "pinball": pinball, "Slow": Slow}
+
+
+def own_model():
+    inner = Sequential([Scale(2.0, input_shape=(3,)), L.Dense(3)])
+    inputs = L.Input((3,))
+    model = Model(inputs, L.Dense(2)(inner(inputs)))
+    model.compile(Slow(0.1, momentum=0.5), pinball, metrics=[pinball, "mae"])
+    model.train_on_batch(X, Y)
+    return model
+
+
+def test_custom_objects_everywhere(tmp_path):
+    model = own_model()
+    model.save(tmp_path / "model.h5")
+    loaded = load_model(tmp_path / "model.h5", custom_objects=OWN)
+    assert isinstance(loaded.optimizer, Slow)
+    same_training(loaded, model)
+    with kforge.registry.CustomObjectScope(OWN):
+        load_model(tmp_path / "model.h5")
+    with pytest.raises(ValueError, match=r"Unknown layer: Scale.*custom_objects="):
+        load_model(tmp_path / "model.h5")
+
+
+def test_a_layer_that_its_config_could_not_make_again(tmp_path):
+    class Power(L.Layer):
+        def __init__(self, exponent, **kwargs):
+            super().__init__(**kwargs)
+            self.exponent = exponent
+
+        def call(self, inputs):
+            return inputs**self.exponent
+
+    model = Sequential([Sequential([Power(2, input_shape=(3,), name="power")])])
+    with pytest.raises(NotImplementedError, match=r"'power' \(Power\).*needs exponent"):
+        model.save(tmp_path / "model.h5")
+    assert not list(tmp_path.iterdir())
+
+
+class TestPickling:
+    def test_a_model_and_its_training(self):
+        model = trained()
+        same_training(pickle.loads(pickle.dumps(model)), model)
+
+    def test_the_users_own_parts(self):
+        model = own_model()
+        same_training(pickle.loads(pickle.dumps(model)), model)
+
+    def test_deep_copies_are_independent(self):
+        model = own_model()
+        before = model.predict(X)
+        twin = copy.deepcopy(model)
+        twin.train_on_batch(X, Y)
+        np.testing.assert_array_equal(model.predict(X), before)
+        assert not np.array_equal(twin.predict(X), before)
+
+    def test_another_process_understands_it(self, tmp_path):
+        model = trained()
+        (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))
+        code = (
+            "import pickle, sys, numpy as np\n"
+            "model = pickle.load(open(sys.argv[1], 'rb'))\n"
+            "np.save(sys.argv[2], model.predict(np.ones((2, 3))))\n"
+        )
+        files = [str(tmp_path / name) for name in ("model.pickle", "out.npy")]
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code, *files], check=True)
+        np.testing.assert_array_equal(np.load(files[1]), model.predict(np.ones((2, 3))))
+
+
+class TestLambda:
+    @staticmethod
+    def save(path):
+        """A model whose function is gone by the time it is loaded."""
+        model = Sequential([L.Lambda(lambda x: K.square(x) + 1, input_shape=(3,), name="square")])
+        predicted = model.predict(X)
+        model.save(path)
+        functions = kforge.functions._live
+        kept = dict(functions)
+        functions.clear()
+        return predicted, kept
+
+    def test_bytecode_is_not_run_unasked(self, tmp_path):
+        wanted, kept = self.save(tmp_path / "model.h5")
+        try:
+            with pytest.raises(ValueError, match="'square' holds a function as bytecode"):
+                load_model(tmp_path / "model.h5", compile=False)
+            own = {"square": lambda x: x * x + 1}
+            loaded = load_model(tmp_path / "model.h5", own, compile=False)
+            np.testing.assert_allclose(loaded.predict(X), wanted, rtol=1e-6)
+            loaded = load_model(tmp_path / "model.h5", compile=False, safe_mode=False)
+            np.testing.assert_array_equal(loaded.predict(X), wanted)
+            with pytest.raises(ValueError, match="bytecode"):  # asked for once, not for ever
+                load_model(tmp_path / "model.h5", compile=False)
+        finally:
+            kforge.functions._live.update(kept)
+
+    def test_the_script_that_saved_it_loads_it(self, tmp_path):
+        wanted, kept = self.save(tmp_path / "model.h5")
+        kforge.functions._live.update(kept)
+        loaded = load_model(tmp_path / "model.h5", compile=False)
+        np.testing.assert_array_equal(loaded.predict(X), wanted)
+
+
+K = kforge.backend
+
+SAVE_FOR_EVER = """
+import itertools, sys
+import numpy as np
+import kforge
+model = kforge.models.Sequential([kforge.layers.Dense(400, input_shape=(300,))])
+for n in itertools.count(1):
+    model.set_weights([np.full(w.shape, n) for w in model.weights])
+    model.save(sys.argv[1])
+    print(n, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_a_killed_save_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "model.h5"
+    command = [sys.executable, "-c", SAVE_FOR_EVER, path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        for _ in range(5):
+            process.stdout.readline()
+        time.sleep(random.rand() / 50)
+        process.send_signal(signal.SIGKILL)
+    values = {float(v) for w in load_model(path, compile=False).get_weights() for v in np.unique(w)}
+    assert len(values) == 1 and values.pop() >= 5
