@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ..config import check_data_format
+from ..symbolic import Symbolic, record
 from .values import apply
 
 __all__ = [
@@ -118,8 +119,10 @@ def _conv(x, kernel, bias, strides, padding, dilation, groups):
     if padding == "causal":
         x, padding = F.pad(x, [(kernel.shape[2] - 1) * dilation[0], 0]), "valid"
     if len(strides) == 1:  # as images of one row: torch copies sequences with channels last
-        row = x.unsqueeze(2), kernel.unsqueeze(2), bias
-        return _conv(*row, (1, *strides), padding, (1, *dilation), groups).squeeze(2)
+        run = record if isinstance(x, Symbolic) else _call
+        kernel = run(torch.unsqueeze, kernel, 2)  # a torch tensor alone would not be recorded
+        out = _conv(x.unsqueeze(2), kernel, bias, (1, *strides), padding, (1, *dilation), groups)
+        return out.squeeze(2)
     before = [0] * len(strides)
     if padding == "same":
         reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilation)]
