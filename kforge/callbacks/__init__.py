@@ -34,12 +34,14 @@ def configure(
     verbose=0,
     validation_data=None,
     count_mode="samples",
+    batches=None,
     **params,
 ):
     """The `CallbackList` of a loop: what the user gave, and what `verbose` asks for.
 
-    `mode` is "train", "test" or "predict". Of a training, `model.history` becomes the record.
-    `params` are those of `Callback.params`.
+    `mode` is "train", "test" or "predict". Of a training, `model.history` becomes the record, and
+    `batches` are its data, whose `order`, if any, is part of backups. `params` are those of
+    `Callback.params`.
     """
     given = callbacks.callbacks if isinstance(callbacks, CallbackList) else callbacks
     given = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
@@ -53,6 +55,7 @@ def configure(
     for callback in given:
         if isinstance(callback, BackupAndRestore):
             callback.callbacks = [c for c in given if isinstance(c, Callback) and c is not callback]
+            callback.batches = batches
     found.set_params({**params, "verbose": verbose})
     found.set_model(model)
     for callback in given:

@@ -23,7 +23,7 @@ class BackupAndRestore(Callback):
     by the same script gives the same weights, bit for bit, as one that was not. `save_freq` is
     "epoch" or a number of batches. When the training ends, the backup is deleted, unless
     `delete_checkpoint` is false. Logs of an epoch that was interrupted are of its remaining
-    batches.
+    batches. Generators must by themselves give the batches that come next.
 
     >>> model.fit(x, y, epochs=50, callbacks=[BackupAndRestore("backup")])
     """
@@ -37,7 +37,7 @@ class BackupAndRestore(Callback):
             )
         self.backup_dir, self.save_freq = backup_dir, save_freq
         self.delete_checkpoint = delete_checkpoint
-        self.callbacks = []
+        self.callbacks, self.batches = [], None
         own = type(self).on_train_batch_end is BackupAndRestore.on_train_batch_end
         if save_freq == "epoch" and own:
             self.on_train_batch_end = super().on_train_batch_end  # the loop need not call it
@@ -57,6 +57,7 @@ class BackupAndRestore(Callback):
     def on_epoch_begin(self, epoch, logs=None):
         """Remembers where the random numbers were, from which the order of samples comes."""
         self._epoch, self._at_begin = epoch, self._random_states()
+        self._order = self._current_order()
 
     def on_train_batch_begin(self, batch, logs=None):
         """Goes on with the random numbers of the batch after which the backup was written."""
@@ -91,6 +92,7 @@ class BackupAndRestore(Callback):
             "callbacks": [{k: getattr(c, k) for k in c.state} for c in self.callbacks],
             "random": self._random_states(),
             "random_at_begin": self._at_begin if batch else None,
+            "order": self._order if batch else self._current_order(),
         }
         arrays = {}
         arrays["tree"] = np.array(json.dumps(_encode(state, arrays)))
@@ -118,9 +120,22 @@ class BackupAndRestore(Callback):
                 kind = type(getattr(callback, name, None))
                 setattr(callback, name, kind(value) if issubclass(kind, dict) else value)
         self.params.update(initial_epoch=state["epoch"], initial_batch=state["batch"])
+        if state["order"] is not None:
+            samples = len(self.batches.order)
+            if len(state["order"]) != samples:
+                raise ValueError(
+                    f"The backup in {self.backup_dir} is of a training on {len(state['order'])} "
+                    f"samples; these are {samples}."
+                )
+            self.batches.order = state["order"]
         if state["batch"]:
             self._resumed = state["random"]
         self._set_random_states(state["random_at_begin"] or state["random"])
+
+    def _current_order(self):
+        """The order of the samples, which the next epoch shuffles further; None for streams."""
+        order = getattr(self.batches, "order", None)
+        return None if order is None else np.array(order)
 
     def _generators(self):
         """Streams of the operations in the graph that have a seed of their own."""

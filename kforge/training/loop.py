@@ -142,6 +142,7 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
         metrics=logged,
         count_mode="steps" if train.counts_steps else "samples",
         initial_epoch=initial_epoch,
+        batches=train,
         validation_data=validation.arrays() if validation is not None and callbacks else None,
     )
     model.stop_training = False

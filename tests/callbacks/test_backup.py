@@ -148,6 +148,12 @@ class TestFile:
         with pytest.raises(ValueError, match="training with 1 other callbacks; this one has 2"):
             fit(make(), [Callback(), BackupAndRestore(tmp_path)], epochs=2)
 
+    def test_other_data(self, tmp_path):
+        model = make()
+        fit(model, [BackupAndRestore(tmp_path, delete_checkpoint=False)], epochs=1)
+        with pytest.raises(ValueError, match="training on 24 samples; these are 8"):
+            model.fit(X[:8], Y[:8], verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+
     @pytest.mark.parametrize("save_freq", ["batch", 0, 1.5])
     def test_wrong_frequency(self, save_freq):
         with pytest.raises(ValueError, match='must be "epoch" or a positive number of batches'):
