@@ -3,6 +3,8 @@
 An initializer is called with a shape and a dtype and gives a torch tensor in Keras's layout.
 """
 
+import contextlib
+import contextvars
 import math
 
 import torch
@@ -24,6 +26,7 @@ __all__ = [
     "VarianceScaling",
     "Zeros",
     "constant",
+    "deferred",
     "deserialize",
     "get",
     "glorot_normal",
@@ -305,6 +308,50 @@ _registry.alias(
     HeUniform=he_uniform,
     HeNormal=he_normal,
 )
+
+
+class Pending:
+    """Weights that were made without their first values, since a file is about to give others."""
+
+    def __init__(self, check):
+        self.nbytes = 0
+        self._check = check
+        self._made = []
+
+    def first_value(self, shape, dtype):
+        """Zeros, which cost nothing until they are touched."""
+        self.nbytes += math.prod(shape) * torch_dtype(dtype).itemsize
+        self._check(self.nbytes)
+        return torch.zeros(shape, dtype=torch_dtype(dtype))
+
+    def add(self, variable, initializer, dtype):
+        """Remembers what the first value of `variable` would have been."""
+        self._made.append((variable, initializer, dtype))
+
+    def finish(self, given):
+        """Gives the weights that are not among `given` their first values after all."""
+        given = {id(variable) for variable in given}
+        for variable, initializer, dtype in self._made:
+            if id(variable) not in given:
+                variable.assign(initializer(variable._keras_shape, dtype=dtype))
+
+
+_pending = contextvars.ContextVar("pending", default=None)
+pending = _pending.get
+
+
+@contextlib.contextmanager
+def deferred(check):
+    """Within it, `add_weight` makes weights without first values; gives their `Pending`.
+
+    `check` is called with the bytes of all of them so far before each is made, and may object.
+    """
+    made = Pending(check)
+    token = _pending.set(made)
+    try:
+        yield made
+    finally:
+        _pending.reset(token)
 
 
 def serialize(initializer):

@@ -200,14 +200,17 @@ class Layer(torch.nn.Module):
         `layout` says how torch's kernels want it stored (see `kforge.variable.Permuted`).
         """
         if not (name is None or isinstance(name, str)):  # Keras 1: (shape, initializer, name=)
-            name, shape, initializer = (shape if isinstance(shape, str) else None), name, (
-                dtype if shape is None or isinstance(shape, str) else shape
+            name, shape, initializer = (
+                (shape if isinstance(shape, str) else None),
+                name,
+                (dtype if shape is None or isinstance(shape, str) else shape),
             )
             dtype = None
         dtype = dtype or self.dtype
         initializer = initializers.get("glorot_uniform" if initializer is None else initializer)
         shape = tuple(int(d) for d in shape or ())
-        value = initializer(shape, dtype=dtype)
+        pending = initializers.pending()
+        value = (pending.first_value if pending else initializer)(shape, dtype=dtype)
         if isinstance(value, Symbolic):
             value = lowering.evaluate(value)
         variable = Variable(
@@ -217,6 +220,8 @@ class Layer(torch.nn.Module):
             layout=layout,
             constraint=constraints.get(constraint),
         )
+        if pending:
+            pending.add(variable, initializer, dtype)
         self._register(name or f"weight_{len(self.weights)}", variable)
         if regularizer is not None:
             self.add_loss(regularizers.get(regularizer)(variable))

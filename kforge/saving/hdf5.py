@@ -119,6 +119,14 @@ class Reader:
             _keys(path, self.where("", "@" + name))
         return found
 
+    def check_size(self, nbytes):
+        """Raises `UnsafeFileError` for more bytes of weights than the file can have."""
+        if nbytes > FREE_BYTES + RATIO * self._origin.size:
+            raise UnsafeFileError(
+                f"{self._origin.label} describes a model with {nbytes:,} bytes of weights or more, "
+                f"but has only {self._origin.size:,} bytes."
+            )
+
     def group(self, path):
         """The `Reader` of a group."""
         import h5py

@@ -5,7 +5,7 @@ import sys
 import types
 import warnings
 
-from .. import functions
+from .. import functions, initializers
 from ..registry import CustomObjectScope
 from .config import check_restorable, model_from_config
 from .errors import UnsafeFileError
@@ -74,10 +74,11 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
             kind = "only weights: use `model.load_weights`" if _has_weights(reader) else "no model"
             raise ValueError(f"No model found in {reader.where()}; it has {kind}.")
         trust = functions.trusting_bytecode if not safe_mode else CustomObjectScope
-        with trust():
+        with trust(), initializers.deferred(reader.check_size) as pending:
             model = model_from_config(load_json(text, "model_config"), custom_objects)
         group = reader.group("model_weights")
-        read_layers(group, model.layers, version=reader.text("keras_version"))
+        report = read_layers(group, model.layers, version=reader.text("keras_version"))
+        pending.finish(report.variables)
         if compile:
             _restore_training(model, reader, custom_objects)
     return model

@@ -38,6 +38,7 @@ class LoadReport:
     missing: list = field(default_factory=list)  # of the model, with weights, not in the file
     unused: list = field(default_factory=list)  # of the file, with weights, not in the model
     mismatched: list = field(default_factory=list)  # (name, why it was skipped)
+    variables: list = field(default_factory=list)  # that were set
 
     def __repr__(self):
         parts = [f"{len(self.loaded)} layers loaded"]
@@ -140,6 +141,7 @@ def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=Fals
         values = _in_order(saved, layers, source, report)
     for variable, value in values:
         variable.assign(value)
+    report.variables = [variable for variable, _ in values]
     return report
 
 
