@@ -87,6 +87,11 @@ class TrainingMethods:
         self._warn_if_trainable_changed()
         return self._step(TrainStep, weighted)
 
+    def _make_train_function(self):
+        """Gives the optimizer its weights, as scripts do before they set them."""
+        self._require_compiled()
+        self._train_step((False,) * len(self._compiled.fed))
+
     def _test_step(self, weighted):
         return self._step(TestStep, weighted)
 
