@@ -174,11 +174,14 @@ def latency_contestants():
         for _ in range(100):
             big.predict(x[:1])
 
-    yield "predict(x[:1])", {
-        "kforge": kforge_predict,
-        "tight": tight_predict,
-        "usual": usual_predict,
-    }
+    yield (
+        "predict(x[:1])",
+        {
+            "kforge": kforge_predict,
+            "tight": tight_predict,
+            "usual": usual_predict,
+        },
+    )
 
 
 def machine():

@@ -241,13 +241,12 @@ class Lowered:
 
     def carry_out(self, found):
         """Changes the variables, from what the generated function returned."""
-        if self.changes:
-            with torch.no_grad():
-                for change, variable, positions, extra in self.changes:
-                    if variable is None:
-                        change([found[i] for i in positions])
-                    else:
-                        variable.modify(change, found[positions[0]], *extra)
+        with torch.no_grad():
+            for change, variable, positions, extra in self.changes:
+                if variable is None:
+                    change([found[i] for i in positions])
+                else:
+                    variable.modify(change, found[positions[0]], *extra)
 
 
 def lower(outputs, inputs=(), updates=(), phase=0, create_graph=False):
@@ -355,7 +354,13 @@ class _Builder:
         return self.graph.call_function(function, tuple(nodes))
 
     def argument(self, leaf):
-        return self.value(leaf) if isinstance(leaf, (Symbolic, torch.Tensor)) else leaf
+        if not isinstance(leaf, (Symbolic, torch.Tensor)):
+            return leaf
+        node = self.value(leaf)
+        if isinstance(node, fx.Node):  # rewrites look at sizes
+            probe = symbolic._probe_of(leaf, 0)
+            node.meta["shape"] = tuple(getattr(probe, "shape", ()))
+        return node
 
     def value(self, x, side_effect=False):
         """The node of a symbolic tensor, variable or tensor."""

@@ -51,6 +51,7 @@ def optimize(graph):
     _cancel_permutations(graph)
     graph.eliminate_dead_code()
     _overwrite_with_relu(graph)
+    _fuse_losses(graph)
 
 
 def _order(node):
@@ -106,3 +107,63 @@ def _overwrite_with_relu(graph):
             source = node.args[0]
             if source.target in _FRESH and len(source.users) == 1:
                 node.target, node.kwargs = torch.relu_, {}  # F.relu was told where, too
+
+
+def _fuse_losses(graph):
+    """Means of usual losses become the kernels that compute both; see the functions called."""
+    for node in list(graph.nodes):
+        if node.op != "call_function":
+            continue
+        if node.target is torch.argmax:
+            _skip_softmax(node)
+        if node.target is torch.mean and len(node.args) == 1 and not node.kwargs:
+            _fuse_mean(graph, node)
+        elif node.target is F.cross_entropy:
+            _call_kernel(node)
+    graph.eliminate_dead_code()
+
+
+def _skip_softmax(node):
+    """The greatest of softmax(x) is the greatest of x."""
+    source = node.args[0]
+    if source.target is torch.softmax and source.args[1:] == node.args[1:]:
+        node.args = (source.args[0], *node.args[1:])
+
+
+def _fuse_mean(graph, node):
+    """mean(mean((a - b)**2, axis)) of equal shapes, and the mean of crossentropies."""
+    source = node.args[0]
+    if source.target is F.cross_entropy and len(source.users) == 1:
+        _call_kernel(source, reduction="mean")
+        node.replace_all_uses_with(source)
+        return
+    if source.target is torch.mean and len(source.users) == 1:
+        source = source.args[0]
+    kernel = _ELEMENTWISE_LOSSES.get(source.target)
+    if kernel is None or len(source.users) != 1:
+        return
+    difference = source.args[0]
+    if difference.target not in (operator.sub, torch.sub) or len(difference.users) != 1:
+        return
+    a, b = difference.args[:2]
+    shapes = [a.meta.get("shape"), b.meta.get("shape")] if _is_node(a) and _is_node(b) else [None]
+    if None in shapes or shapes[0] != shapes[1]:
+        return
+    with graph.inserting_before(node):
+        node.replace_all_uses_with(graph.call_function(kernel, (a, b, 1)))
+
+
+_ELEMENTWISE_LOSSES = {
+    torch.square: torch._C._nn.mse_loss,
+    torch.abs: torch._C._nn.l1_loss,
+}
+
+
+def _call_kernel(node, reduction="none"):
+    """F.cross_entropy without its Python."""
+    options = dict(node.kwargs)
+    ignored = options.get("ignore_index", -100)
+    if options.get("weight") is None and not options.get("label_smoothing"):
+        number = ("none", "mean", "sum").index(reduction)
+        node.target = torch._C._nn.cross_entropy_loss
+        node.args, node.kwargs = (*node.args[:2], None, number, ignored, 0.0), {}

@@ -423,7 +423,11 @@ class Layer(torch.nn.Module):
         self._ensure_built(inputs)
         masks = [getattr(x, "_keras_mask", None) for x in to_list(inputs)]
         call_kwargs = dict(kwargs)
-        if any(m is not None for m in masks) and "mask" not in kwargs and has_arg(self.call, "mask"):
+        if (
+            any(m is not None for m in masks)
+            and "mask" not in kwargs
+            and has_arg(self.call, "mask")
+        ):
             call_kwargs["mask"] = unpack(masks)
         outputs = self._call_symbolic(inputs, call_kwargs)
         mask = call_kwargs.get("mask", unpack(masks))
@@ -500,7 +504,9 @@ class Layer(torch.nn.Module):
         if isinstance(x, KerasTensor):
             return x.alias(f"{self.name}/{x.op.name}")
         if isinstance(x, (Variable, torch.Tensor)):
-            tensor = symbolic.record(torch.clone, x) if isinstance(x, Variable) else symbolic.constant(x)
+            tensor = (
+                symbolic.record(torch.clone, x) if isinstance(x, Variable) else symbolic.constant(x)
+            )
             tensor._name = f"{self.name}/Const"
             return tensor
         raise ValueError(
@@ -548,7 +554,7 @@ class Layer(torch.nn.Module):
         if len(self._inbound_nodes) > 1:
             raise AttributeError(
                 f'Layer {self.name} has multiple inbound nodes, hence the notion of "layer {what}" '
-                f'is ill-defined. Use `get_{what.replace(" ", "_")}_at(node_index)` instead.'
+                f"is ill-defined. Use `get_{what.replace(' ', '_')}_at(node_index)` instead."
             )
         if not self._inbound_nodes:
             raise AttributeError(f"Layer {self.name} has no inbound nodes.")

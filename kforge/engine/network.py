@@ -44,7 +44,9 @@ def trace_graph(inputs, outputs, name):
     for layer, depth in layer_depths.items():
         by_depth[depth].append(layer)
     ordered = [
-        layer for d in sorted(by_depth, reverse=True) for layer in sorted(by_depth[d], key=first_seen.get)
+        layer
+        for d in sorted(by_depth, reverse=True)
+        for layer in sorted(by_depth[d], key=first_seen.get)
     ]
     nodes = sorted(depths, key=lambda node: -depths[node])
     _check_connected(inputs, nodes)
@@ -150,10 +152,16 @@ def run_graph(graph, inputs, masks=None):
         given = unpack([x for x, _ in pairs])
         mask = unpack([m for _, m in pairs])
         kwargs = dict(node.arguments)
-        if any(m is not None for _, m in pairs) and "mask" not in kwargs and has_arg(layer.call, "mask"):
+        if (
+            any(m is not None for _, m in pairs)
+            and "mask" not in kwargs
+            and has_arg(layer.call, "mask")
+        ):
             kwargs["mask"] = mask
         outputs, output_mask = _compute(layer, given, kwargs, mask)
-        output_masks = to_list(output_mask) if isinstance(output_mask, list) else [output_mask] * len(keys)
+        output_masks = (
+            to_list(output_mask) if isinstance(output_mask, list) else [output_mask] * len(keys)
+        )
         for key, x, m in zip(keys, outputs, output_masks):
             values[key] = (x, m)
     found = [values[t.key] for t in graph.outputs]
@@ -188,7 +196,9 @@ def graph_config(graph, name):
         for node in layer._inbound_nodes:
             if node in position and node.inbound_layers:
                 kwargs = _arguments_config(layer, node.arguments)
-                inbound.append([[*_origin(node, i, position), kwargs] for i in range(len(node.inbound_layers))])
+                inbound.append(
+                    [[*_origin(node, i, position), kwargs] for i in range(len(node.inbound_layers))]
+                )
         described.append(
             {
                 "name": layer.name,

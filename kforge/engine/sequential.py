@@ -145,7 +145,8 @@ class Sequential(Model):
     def get_config(self):
         """Name and layers, and the input shape if the model was built by one."""
         described = [
-            {"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self.layers
+            {"class_name": type(layer).__name__, "config": layer.get_config()}
+            for layer in self.layers
         ]
         found = {"name": self.name, "layers": plain(described)}
         if self._build_input_shape:
@@ -154,7 +155,7 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """A new model of a config: of `get_config`, or a bare list of layers (Keras before 2.2.3)."""
+        """A new model of a config: of `get_config`, or a list of layers (before Keras 2.2.3)."""
         described = config if isinstance(config, list) else config["layers"]
         model = cls(name=None if isinstance(config, list) else config.get("name"))
         for item in described:

@@ -45,7 +45,9 @@ def print_summary(model, line_length=None, positions=None, print_fn=None):
         for source in sources[1:]:
             row(["", "", "", source])
         print_fn(("=" if i == len(model.layers) - 1 else "_") * line_length)
-    trainable = count_params(getattr(model, "_collected_trainable_weights", None) or model.trainable_weights)
+    trainable = count_params(
+        getattr(model, "_collected_trainable_weights", None) or model.trainable_weights
+    )
     frozen = count_params(model.non_trainable_weights)
     total = count_params(model.weights)
     print_fn(f"Total params: {total:,}")

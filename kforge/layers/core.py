@@ -8,8 +8,8 @@ from .. import activations, functions, symbolic
 from .. import backend as K
 from ..engine import InputSpec, Layer
 from ..engine.node import to_list
-from ..regularizers import L1L2
 from ..registry import has_arg
+from ..regularizers import L1L2
 from ..variable import Permuted, in_layout
 
 __all__ = [

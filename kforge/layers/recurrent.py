@@ -115,7 +115,9 @@ class RNN(Layer):
 
     def build(self, input_shape):
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-        constants = shapes[len(shapes) - (self._num_constants or 0) :] if self._num_constants else []
+        constants = (
+            shapes[len(shapes) - (self._num_constants or 0) :] if self._num_constants else []
+        )
         batch = shapes[0][0] if self.stateful else None
         self.input_spec[0] = InputSpec(shape=(batch, None, *shapes[0][2:]))
         if isinstance(self.cell, Layer) and not self.cell.built:
@@ -347,7 +349,7 @@ class _CellRNN(RNN):
 
     @property
     def kernel_path(self):
-        """"native": torch's kernel; "loop": a loop over the recurrent part."""
+        """ "native": torch's kernel; "loop": a loop over the recurrent part."""
         return vars(self).get("_kernel_path") or ("native" if self._is_native() else "loop")
 
     def _is_native(self, mask=None):
@@ -426,5 +428,3 @@ class LSTM(_CellRNN):
     """
 
     cell_class = LSTMCell
-
-

@@ -7,6 +7,12 @@ from .. import lowering, symbolic
 __all__ = ["PredictStep", "TestStep", "TrainStep"]
 
 
+# What `torch.autograd.grad` and `torch.no_grad` come down to: a step of a small model takes no longer
+# than their checks of arguments, which are the same in every step.
+_backward = torch.autograd.Variable._execution_engine.run_backward
+_set_grad_enabled = torch._C._set_grad_enabled
+
+
 class _Step:
     """Something to run on batches: a list of tensors in, a tensor or tensors out.
 
@@ -35,7 +41,7 @@ class TrainStep(_Step):
         if self.traced:
             updates = list(optimizer.get_updates(loss=total, params=self.variables)) + updates
         super().__init__([total], inputs, list(model.updates) + updates)
-        self.params = [v.native for v in self.variables]
+        self.params = tuple(v.native for v in self.variables)
         self.checked = False
         if not self.traced:
             self.apply = optimizer.prepare(self.variables)
@@ -49,13 +55,16 @@ class TrainStep(_Step):
         if loss.dim():
             loss = loss.mean()
         if self.checked:
-            grads = torch.autograd.grad(loss, self.params)
+            grads = _backward((loss,), self.one, False, False, self.params, False, False)
         else:
             grads = self.first_gradients(loss)
-        with torch.no_grad():
+        _set_grad_enabled(False)
+        try:
             if self.lowered.changes:
                 self.lowered.carry_out(found)
             self.apply(grads)
+        finally:
+            _set_grad_enabled(True)
         return loss.detach()
 
     def run_traced(self, batch):
@@ -75,6 +84,7 @@ class TrainStep(_Step):
                 "a gradient defined (i.e. are differentiable). Common ops without gradient: "
                 f"K.argmax, K.round, K.eval. Weights without gradient: {missing}"
             )
+        self.one = (torch.ones_like(loss),)
         self.checked = True
         return grads
 
