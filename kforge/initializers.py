@@ -319,10 +319,10 @@ class Pending:
         self._made = []
 
     def first_value(self, shape, dtype):
-        """Zeros, which cost nothing until they are touched."""
+        """One zero, shown as many."""
         self.nbytes += math.prod(shape) * torch_dtype(dtype).itemsize
         self._check(self.nbytes)
-        return torch.zeros(shape, dtype=torch_dtype(dtype))
+        return torch.zeros((), dtype=torch_dtype(dtype)).expand(shape)
 
     def add(self, variable, initializer, dtype):
         """Remembers what the first value of `variable` would have been."""

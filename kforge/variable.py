@@ -48,7 +48,8 @@ class Permuted:
 
     def store(self, value):
         """A tensor in torch's layout with memory of its own."""
-        return self.to_torch(value).contiguous(memory_format=self.memory_format).clone()
+        native = self.to_torch(value).contiguous(memory_format=self.memory_format)
+        return native.clone() if native.data_ptr() == value.data_ptr() else native
 
 
 class GateOrder:
