@@ -132,7 +132,9 @@ def test_what_it_does_not_understand_is_an_error(tmp_path):
 
 
 def test_the_demo_learns_to_read_digits(tmp_path):
-    status, out, err = run("-m", "kforge", "--demo", cwd=tmp_path, TMPDIR=str(tmp_path))
+    status, out, err = run(
+        "-m", "kforge", "--demo", cwd=tmp_path, TMPDIR=str(tmp_path), OMP_NUM_THREADS="1"
+    )
     assert status == 0, err
     assert "Total params:" in out and "Epoch 20/20" in out
     assert float(re.search(r"Held-out accuracy: (\S+) %", out)[1]) >= 97
