@@ -136,13 +136,17 @@ def rnn(
 
     ``step_function(x, states + constants)`` gives an output and new states. Where `mask`, (batch,
     steps), is false, the output is that of the step before (zeros at first), and states stay.
-    `unroll` records each step by itself, which takes a known number of steps.
+    `unroll` records each step by itself, which takes a known number of steps; `input_length`, that
+    number, is for backends that could not tell it from the shape.
     """
     inputs, constants = tensor(inputs), list(constants or [])
     if len(inputs.shape) < 3:
         raise ValueError(f"Input should be at least 3D. Got shape {tuple(inputs.shape)}.")
-    if unroll and inputs.shape[1] is None and not input_length:
-        raise ValueError("Unrolling requires a fixed number of timesteps.")
+    if unroll and inputs.shape[1] is None:
+        raise ValueError(
+            "Unrolling requires a fixed number of timesteps. "
+            f"Got inputs of shape {tuple(inputs.shape)}."
+        )
     states = [tensor(s) for s in initial_states]
     body, elements, carry = _steps(step_function, constants), [inputs], states
     if mask is not None:

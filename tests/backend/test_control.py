@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from kforge import backend as K
 
@@ -68,6 +69,15 @@ def test_switch_between_tensors_of_different_shapes():
     assert f([A[:1] + 1])[0] == pytest.approx((1 + 4 + 9) / 3)
     assert f([A[:0]])[0] == 0
     np.testing.assert_allclose(f([A[:1]])[1], A[:1] * 2 / 3)
+
+
+def test_switch_decides_on_torch_tensors_at_once():
+    few, many = torch.zeros(2), torch.ones(3)
+    assert K.switch(torch.tensor(True), few, many) is few
+    x = K.placeholder(())
+    y = K.switch(x > 0, K.zeros((2, 3)), K.ones((4, 3)))
+    assert K.int_shape(y) == (None, 3)
+    assert [K.function([x], [y])([v])[0].shape for v in (1.0, -1.0)] == [(2, 3), (4, 3)]
 
 
 def test_tensors_print_when_they_are_computed(capsys):

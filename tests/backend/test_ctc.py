@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
 from kforge import backend as K
 
@@ -59,6 +60,12 @@ def test_greedy_search_takes_the_best_of_each_step():
         labels = collapse(P[i, :n].argmax(1))
         assert tuple(rows[i][rows[i] >= 0]) == labels
         np.testing.assert_allclose(K.eval(scores)[i, 0], -np.log(P[i, :n].max(1)).sum(), rtol=1e-4)
+
+
+def test_torch_tensors_are_decoded_at_once():
+    decoded, scores = K.ctc_decode(torch.tensor(P), torch.tensor(STEPS))
+    assert isinstance(decoded[0], torch.Tensor) and scores.shape == (2, 1)
+    assert decoded[0].numpy().tolist() == K.eval(K.ctc_decode(P, STEPS)[0][0]).tolist()
 
 
 def test_runs_of_labels_can_be_merged():

@@ -129,6 +129,18 @@ def test_relu_everywhere():
     np.testing.assert_allclose(found, [-1.5, -0.5, 0.5, 2, 7])
 
 
+def test_elu_with_a_factor_that_is_learned():
+    x, alpha = np.array([-1.0, 2.0], "float32"), K.variable(0.5)
+    np.testing.assert_allclose(K.eval(K.elu(x, alpha)), [0.5 * (np.exp(-1) - 1), 2], rtol=1e-6)
+
+
+def test_statistics_along_another_axis():
+    x = RANDOM.randn(2, 3, 4).astype("float32")
+    found = K.eval(K.batch_normalization(x, [1.0, 2, 3], [4.0, 9, 16], None, None, axis=1))
+    wanted = (x - np.reshape([1, 2, 3], (3, 1))) / np.reshape([2, 3, 4], (3, 1))
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+
+
 def test_classes_that_tie_at_the_limit_are_in():
     found = K.eval(K.in_top_k([[0.5, 0.5, 0.1], [0.5, 0.5, np.nan]], np.array([1, 2]), 1))
     assert found.tolist() == [True, False]

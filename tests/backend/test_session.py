@@ -22,8 +22,19 @@ def test_outputs_may_be_nested():
     found = K.function([x], {"a": y, "b": [x, (y,)]})([A])
     np.testing.assert_array_equal(found["a"], A * 2)
     assert isinstance(found["b"][1], tuple)
-    np.testing.assert_array_equal(K.function([[x], y], [x + y])([[A], A])[0], A * 2)
     assert K.function([x], [])([A]) == []
+
+
+def test_inputs_may_be_nested():
+    x, y = K.placeholder((None, 3)), K.placeholder(())
+    for structure, values in (
+        ({"x": x, "y": y}, {"y": 2.0, "x": A}),
+        ([(x,), y], [(A,), 2.0]),
+    ):
+        np.testing.assert_array_equal(K.function(structure, x * y)(values), A * 2)
+    single = K.function(x, x)
+    np.testing.assert_array_equal(single([A]), A)
+    np.testing.assert_array_equal(single(A.tolist()), A)
 
 
 def test_the_graph_is_cut_at_the_inputs():
@@ -36,7 +47,7 @@ def test_the_graph_is_cut_at_the_inputs():
 
 def test_updates_follow_the_outputs():
     w, x = K.variable(0.0), K.placeholder((3,))
-    f = K.function([x], [K.sum(x)], updates=[(w, w + K.sum(x)), None][:1])
+    f = K.function([x], [K.sum(x)], updates=[(w, w + K.sum(x))])
     assert [f([[1, 2, 3]])[0] for _ in range(2)] == [6, 6]
     assert K.get_value(w) == 12
     f = K.function([x], [w * 2.0], updates=[K.update(w, 1.0)])

@@ -79,6 +79,20 @@ def test_sizes_of_transposed_convolution(padding, wanted):
         assert found.shape == (1, wanted, 1)
 
 
+@pytest.mark.parametrize(
+    "padding, extra, wanted", [("same", 0, 5), ("same", 1, 6), ("valid", 1, 8)]
+)
+def test_output_padding_makes_it_longer(padding, extra, wanted):
+    x, kernel = RANDOM.randn(1, 3, 2).astype("float32"), torch.ones(2, 1, 3)
+    for shape in ((None, 3, 2), (None, None, 2)):
+        found = fed(
+            lambda p: spatial.conv_transpose(p, kernel, None, 2, padding, output_padding=extra),
+            x,
+            shape,
+        )
+        assert found.shape == (1, wanted, 1)
+
+
 def test_output_sizes_may_be_tensors():
     x, kernel = K.placeholder((None, None, None, 1)), np.ones((2, 2, 1, 1), "float32")
     shape = (K.shape(x)[0], K.shape(x)[1] * 2, K.shape(x)[2] * 2, 1)

@@ -38,6 +38,13 @@ def test_constants():
         K.constant([1, 2], shape=(3,))
 
 
+def test_lists_of_tensors_stack():
+    x = K.placeholder(())
+    f = K.function([x], [K.constant([x, x * 2]), K.sum([x, 3.0])])
+    pair, total = f([1.0])
+    assert pair.tolist() == [1, 2] and total == 4
+
+
 def test_zeros_are_a_variable_where_the_shape_is_known():
     x = K.placeholder((None, 3))
     assert K.is_variable(K.zeros((2, 3))) and K.is_variable(K.ones((1,)))
@@ -95,7 +102,8 @@ def test_cast_to_the_same_dtype_is_no_operation():
 
 def test_gradients_tell_an_identity_from_its_origin():
     x = K.variable(2.0)
-    y = K.identity(x)
+    y = K.identity(x, name="y")
+    assert y.name == "y:0"
     assert K.eval(K.gradients(y * 3 + x * 5, y)[0]) == 3
     assert K.eval(K.gradients(y * 3 + x * 5, x)[0]) == 8
 
