@@ -67,7 +67,7 @@ def find_function(value, kind, layer_name, custom_objects=None):
             f"Unknown function: {value} of Lambda layer {layer_name!r}. Pass it: "
             f"`custom_objects={{{value!r}: <the function>}}`."
         )
-    code = value[0] if isinstance(value, (list, tuple)) else value
+    code = str(value[0] if isinstance(value, (list, tuple)) and value else value)
     found = [r() for r in _live.get(_digest(code), []) if r() is not None]
     if found:
         return found[-1]

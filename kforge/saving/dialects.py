@@ -182,10 +182,25 @@ def _direction(config):
     return found
 
 
+def _lambda(config):
+    """Keras 3 describes functions as objects: {"class_name": "__lambda__", "config": {...}}."""
+    found = dict(config)
+    for name in ("function", "output_shape"):
+        value = found.get(name)
+        kind = value.get("class_name") if isinstance(value, dict) else None
+        if kind == "__lambda__":
+            found[name] = [value["config"].get(key) for key in ("code", "defaults", "closure")]
+            found[f"{name}_type"] = "lambda"
+        elif kind == "function":
+            found[name], found[f"{name}_type"] = value["config"], "function"
+    return found
+
+
 REWRITES = {
     "BatchNormalization": _batch_normalization,
     "Bidirectional": _bidirectional,
     "Embedding": _without("input_dtype"),  # Keras 1: of the indices, not of the weights
     "InputLayer": _renamed(batch_shape="batch_input_shape", input_dtype="dtype"),
+    "Lambda": _lambda,
     "LeakyReLU": _renamed(negative_slope="alpha"),
 }

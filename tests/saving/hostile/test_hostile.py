@@ -9,10 +9,11 @@ import time
 import h5py
 import pytest
 
+import kforge
 from kforge.saving.errors import UnsafeFileError
 from kforge.saving.hdf5 import open_reader
 from kforge.saving.text import load_json, load_yaml
-from tests.saving.hostile import hostile_hdf5, hostile_text
+from tests.saving.hostile import hostile_hdf5, hostile_models, hostile_text
 
 SECONDS, BYTES = 1.0, 200 << 20
 
@@ -129,3 +130,59 @@ def test_yaml(text, message, canary):
         load_yaml(text.format(canary=canary.path) if len(text) < 1000 else text.replace("{{", "{"))
     assert not canary.touched()
     assert "antigravity" not in sys.modules
+
+
+@pytest.fixture
+def harmless(tmp_path):
+    """The file of a model that is what it seems."""
+    model = kforge.models.Sequential(
+        [kforge.layers.Dense(4, input_shape=(3,)), kforge.layers.Dense(2, activation="relu")]
+    )
+    model.compile("sgd", "mse")
+    path = tmp_path / "model.h5"
+    model.save(path)
+    kforge.models.load_model(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "change, error, message", [pytest.param(*row, id=name) for name, *row in hostile_models.MODELS]
+)
+@pytest.mark.parametrize("safe_mode", [{}, {"safe_mode": True}], ids=["unsaid", "safe_mode"])
+def test_model(change, error, message, safe_mode, harmless, canary):
+    hostile_models.rewrite(harmless, change, canary.path)
+    canary.watch()
+    with pytest.raises(error, match=message), bounded():
+        kforge.models.load_model(harmless, compile=False, **safe_mode)
+    assert not canary.touched()
+    assert hostile_models.BAIT not in os.environ
+
+
+@pytest.mark.parametrize(
+    "change, message", [pytest.param(*row, id=name) for name, *row in hostile_models.TRAINING]
+)
+def test_training(change, message, harmless, canary):
+    hostile_models.rewrite(harmless, change, canary.path)
+    canary.watch()
+    with pytest.warns(UserWarning, match=f"not. compiled: .*({message})"), bounded():
+        model = kforge.models.load_model(harmless)
+    assert model.optimizer is None
+    assert not canary.touched()
+    assert hostile_models.BAIT not in os.environ
+
+
+def test_the_bait_is_real(harmless, canary, monkeypatch):
+    monkeypatch.delenv(hostile_models.BAIT, raising=False)
+    hostile_models.rewrite(harmless, hostile_models.bytecode_in_a_lambda, canary.path)
+    with h5py.File(harmless, "r+") as file:  # or there would be weights for no layer
+        del file["model_weights"].attrs["layer_names"]
+        file["model_weights"].attrs["layer_names"] = [b"dense_1"]
+    with pytest.raises(ValueError):  # the function has run before the weights do not fit
+        kforge.models.load_model(harmless, compile=False, safe_mode=False)
+    assert hostile_models.BAIT in os.environ
+    monkeypatch.delenv(hostile_models.BAIT)
+
+
+def test_a_pickle_of_h5dict_is_not_read():
+    with pytest.raises(TypeError, match="got dict"):
+        kforge.models.load_model({"_pickled": b"\x80\x04."})
