@@ -463,3 +463,13 @@ def evaluate(x, phase=0):
     if isinstance(x, torch.Tensor):
         return to_numpy(x)
     return x
+
+
+def _eval(self, session=None):
+    """The value as a NumPy array (see `K.eval`)."""
+    return evaluate(self)
+
+
+# Methods of symbolic tensors that stand on lowering.
+Symbolic.eval = _eval
+KerasTensor._uses_learning_phase = property(depends_on_phase)

@@ -143,12 +143,6 @@ class Symbolic:
         """Number of dimensions."""
         return len(self.shape)
 
-    def eval(self, session=None):
-        """The value as a NumPy array (see `K.eval`)."""
-        from .lowering import evaluate
-
-        return evaluate(self)
-
 
 def _negative_steps(items, ndim):
     """Rewrites slices with step -k, which torch lacks, for a flipped tensor; gives axes to flip."""
@@ -253,12 +247,6 @@ class KerasTensor(Symbolic):
     def key(self):
         """What identifies the value; aliases share it."""
         return (self.op, self.index)
-
-    @property
-    def _uses_learning_phase(self):
-        from .lowering import depends_on_phase
-
-        return depends_on_phase(self)
 
     def alias(self, name=None):
         """The same value as another tensor, for another layer's history."""

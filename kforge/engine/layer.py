@@ -11,7 +11,6 @@ from .. import (
     constraints,
     initializers,
     lowering,
-    metrics,
     regularizers,
     symbolic,
 )
@@ -19,7 +18,10 @@ from ..config import automatic_name
 from ..registry import Registry, has_arg
 from ..symbolic import KerasTensor, NeedsValue, Symbolic
 from ..variable import Variable, to_numpy
+from .calls import CallRecord
+from .contributions import Contributions
 from .node import Node, to_list, unpack
+from .spec import InputSpec, mismatch
 
 __all__ = ["InputSpec", "Layer", "layers"]
 
@@ -46,22 +48,7 @@ _BASE_ARGUMENTS = {
 }
 
 
-class InputSpec:
-    """What a layer accepts as one input: dtype, exact shape, rank or bounds, sizes of some axes."""
-
-    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None):
-        self.dtype = dtype
-        self.shape = shape
-        self.ndim = ndim if shape is None else len(shape)
-        self.max_ndim, self.min_ndim = max_ndim, min_ndim
-        self.axes = axes or {}
-
-    def __repr__(self):
-        fields = ((k, v) for k, v in vars(self).items() if v)
-        return f"InputSpec({', '.join(f'{k}={v}' for k, v in fields)})"
-
-
-class Layer(torch.nn.Module):
+class Layer(CallRecord, Contributions, torch.nn.Module):
     """A computation with weights, as in Keras: `build` makes the weights, `call` computes.
 
     Subclasses implement `__init__`, `build(input_shape)`, `call(inputs)` (with `mask` and
@@ -332,72 +319,6 @@ class Layer(torch.nn.Module):
             )
         return count_params(self.weights)
 
-    # ---- losses and updates ----
-
-    @property
-    def losses(self):
-        """Scalar losses that the layer adds: of its weights, its outputs, and by `add_loss`."""
-        nested = [loss for layer in self._sublayers() for loss in layer.losses]
-        return [loss for loss, _ in self._losses] + nested
-
-    @property
-    def updates(self):
-        """Changes of variables that a training step carries out; none if not `trainable`."""
-        return [update for update, _ in self._all_updates()]
-
-    def _all_losses(self):
-        """Losses with the inputs that each depends on (None: on none)."""
-        return self._losses + [pair for layer in self._sublayers() for pair in layer._all_losses()]
-
-    def _all_updates(self):
-        """Updates with the inputs that each depends on (None: on none)."""
-        if not self.trainable and not self.stateful:
-            return []
-        nested = [pair for layer in self._sublayers() for pair in layer._all_updates()]
-        return self._updates + nested
-
-    def add_loss(self, losses, inputs=None):
-        """Adds scalar tensors to the loss of any model that has this layer.
-
-        `inputs`: the tensors that they depend on, None for losses of the weights alone.
-        """
-        if symbolic.is_executing():
-            raise RuntimeError(
-                f"Layer {self.name}: `add_loss` was called from code that runs on values. "
-                "Compute the loss from symbolic tensors only."
-            )
-        losses = [x for x in to_list(losses) if x is not None]
-        self._losses += [(x, None if inputs is None else to_list(inputs)) for x in losses]
-
-    def add_update(self, updates, inputs=None):
-        """Adds changes of variables: results of `K.update...`, or pairs (variable, new value)."""
-        if symbolic.is_executing():
-            return  # `K.update` has already happened
-        if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Variable):
-            updates = [updates]
-        for change in to_list(updates):
-            if change is None:
-                continue
-            if isinstance(change, tuple):
-                change = lowering.update("assign", *change)
-            self._updates.append((change, None if inputs is None else to_list(inputs)))
-
-    def add_metric(self, value, name=None):
-        """Reports the mean of a symbolic tensor over the batches of an epoch, as `name`."""
-        metric = metrics.Mean(name=name or getattr(value, "_name", None) or "metric")
-        self._metrics.append((metric, value))
-
-    def _all_metrics(self):
-        return self._metrics + [m for layer in self._sublayers() for m in layer._all_metrics()]
-
-    def get_losses_for(self, inputs):
-        """Losses that depend on `inputs`; those that depend on none for None."""
-        return _for_inputs(self._all_losses(), inputs)
-
-    def get_updates_for(self, inputs):
-        """Updates that depend on `inputs`; those that depend on none for None."""
-        return _for_inputs(self._all_updates(), inputs)
-
     # ---- calling ----
 
     def __call__(self, inputs, **kwargs):
@@ -532,101 +453,9 @@ class Layer(torch.nn.Module):
                 f"input tensors. Input received: {inputs}"
             )
         for i, (x, spec) in enumerate(zip(inputs, specs)):
-            problem = spec and _mismatch(spec, tuple(x.shape))
+            problem = spec and mismatch(spec, tuple(x.shape))
             if problem:
                 raise ValueError(f"Input {i} is incompatible with layer {self.name}: {problem}")
-
-    # ---- the calls so far ----
-
-    def _node(self, index, what):
-        if not self._inbound_nodes:
-            raise RuntimeError(
-                f"The layer {self.name} has never been called and thus has no defined {what}."
-            )
-        if not -len(self._inbound_nodes) <= index < len(self._inbound_nodes):
-            raise ValueError(
-                f"Asked to get {what} at node {index}, but layer {self.name} has only "
-                f"{len(self._inbound_nodes)} inbound nodes."
-            )
-        return self._inbound_nodes[index]
-
-    def _only_node(self, what):
-        if len(self._inbound_nodes) > 1:
-            raise AttributeError(
-                f'Layer {self.name} has multiple inbound nodes, hence the notion of "layer {what}" '
-                f"is ill-defined. Use `get_{what.replace(' ', '_')}_at(node_index)` instead."
-            )
-        if not self._inbound_nodes:
-            raise AttributeError(f"Layer {self.name} has no inbound nodes.")
-        return self._inbound_nodes[0]
-
-    def get_input_at(self, node_index):
-        """The input tensors of call `node_index`."""
-        return unpack(self._node(node_index, "input").input_tensors)
-
-    def get_output_at(self, node_index):
-        """The output tensors of call `node_index`."""
-        return unpack(self._node(node_index, "output").output_tensors)
-
-    def get_input_shape_at(self, node_index):
-        """The input shapes of call `node_index`."""
-        return unpack(self._node(node_index, "input shape").input_shapes)
-
-    def get_output_shape_at(self, node_index):
-        """The output shapes of call `node_index`."""
-        return unpack(self._node(node_index, "output shape").output_shapes)
-
-    def get_input_mask_at(self, node_index):
-        """The input masks of call `node_index`."""
-        return unpack(self._node(node_index, "input mask").input_masks)
-
-    def get_output_mask_at(self, node_index):
-        """The output masks of call `node_index`."""
-        return unpack(self._node(node_index, "output mask").output_masks)
-
-    @property
-    def input(self):
-        """The input of the only call."""
-        return unpack(self._only_node("input").input_tensors)
-
-    @property
-    def output(self):
-        """The output of the only call."""
-        return unpack(self._only_node("output").output_tensors)
-
-    @property
-    def input_mask(self):
-        """The input mask of the only call."""
-        return unpack(self._only_node("input mask").input_masks)
-
-    @property
-    def output_mask(self):
-        """The output mask of the only call."""
-        return unpack(self._only_node("output mask").output_masks)
-
-    @property
-    def input_shape(self):
-        """The input shape, if all calls agree on it."""
-        return self._agreed("input_shapes", "input")
-
-    @property
-    def output_shape(self):
-        """The output shape, if all calls agree on it."""
-        return self._agreed("output_shapes", "output")
-
-    def _agreed(self, field, what):
-        if not self._inbound_nodes:
-            raise AttributeError(
-                f"The layer {self.name} has never been called and thus has no defined {what} shape."
-            )
-        found = {str(getattr(node, field)): getattr(node, field) for node in self._inbound_nodes}
-        if len(found) == 1:
-            return unpack(next(iter(found.values())))
-        raise AttributeError(
-            f'The layer "{self.name}" has multiple inbound nodes with different {what} shapes. '
-            f'Hence the notion of "{what} shape" is ill-defined for the layer. '
-            f"Use `get_{what}_shape_at(node_index)` instead."
-        )
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.name!r}>"
@@ -644,24 +473,6 @@ class Layer(torch.nn.Module):
     __hash__ = object.__hash__
 
 
-def _mismatch(spec, shape):
-    """What of `shape` the spec forbids, or None."""
-    ndim = len(shape)
-    if spec.ndim is not None and ndim != spec.ndim:
-        return f"expected ndim={spec.ndim}, found ndim={ndim} (shape {shape})"
-    if spec.max_ndim is not None and ndim > spec.max_ndim:
-        return f"expected max_ndim={spec.max_ndim}, found ndim={ndim} (shape {shape})"
-    if spec.min_ndim is not None and ndim < spec.min_ndim:
-        return f"expected min_ndim={spec.min_ndim}, found ndim={ndim} (shape {shape})"
-    for axis, size in spec.axes.items():
-        if size is not None and shape[axis] not in {size, None}:
-            return f"expected axis {axis} to have size {size} but got array with shape {shape}"
-    if spec.shape is not None:
-        if any(w is not None and s is not None and w != s for w, s in zip(spec.shape, shape)):
-            return f"expected shape={spec.shape}, found shape={shape}"
-    return None
-
-
 def count_params(weights):
     """Number of scalars in a list of weights, each counted once."""
     return int(sum(np.prod(w.shape, dtype="int64") for w in _unique(weights)))
@@ -669,13 +480,6 @@ def count_params(weights):
 
 def _unique(items):
     return list({id(x): x for x in items}.values())
-
-
-def _for_inputs(pairs, inputs):
-    if inputs is None:
-        return [x for x, on in pairs if on is None]
-    keys = {t.key for t in to_list(inputs) if isinstance(t, KerasTensor)}
-    return [x for x, on in pairs if on is not None and keys & {t.key for t in on}]
 
 
 def _own_arguments(cls):

@@ -1,0 +1,86 @@
+"""What a layer adds to training beside its output: losses, updates of variables, metrics."""
+
+from .. import lowering, metrics, symbolic
+from ..symbolic import KerasTensor
+from ..variable import Variable
+from .node import to_list
+
+__all__ = ["Contributions"]
+
+
+class Contributions:
+    """The part of a layer that collects losses, updates and metrics, its sublayers' included.
+
+    Each stands with the inputs that it depends on, None for those that depend on none.
+    """
+
+    @property
+    def losses(self):
+        """Scalar losses that the layer adds: of its weights, its outputs, and by `add_loss`."""
+        nested = [loss for layer in self._sublayers() for loss in layer.losses]
+        return [loss for loss, _ in self._losses] + nested
+
+    @property
+    def updates(self):
+        """Changes of variables that a training step carries out; none if not `trainable`."""
+        return [update for update, _ in self._all_updates()]
+
+    def _all_losses(self):
+        """Losses with the inputs that each depends on (None: on none)."""
+        return self._losses + [pair for layer in self._sublayers() for pair in layer._all_losses()]
+
+    def _all_updates(self):
+        """Updates with the inputs that each depends on (None: on none)."""
+        if not self.trainable and not self.stateful:
+            return []
+        nested = [pair for layer in self._sublayers() for pair in layer._all_updates()]
+        return self._updates + nested
+
+    def add_loss(self, losses, inputs=None):
+        """Adds scalar tensors to the loss of any model that has this layer.
+
+        `inputs`: the tensors that they depend on, None for losses of the weights alone.
+        """
+        if symbolic.is_executing():
+            raise RuntimeError(
+                f"Layer {self.name}: `add_loss` was called from code that runs on values. "
+                "Compute the loss from symbolic tensors only."
+            )
+        losses = [x for x in to_list(losses) if x is not None]
+        self._losses += [(x, None if inputs is None else to_list(inputs)) for x in losses]
+
+    def add_update(self, updates, inputs=None):
+        """Adds changes of variables: results of `K.update...`, or pairs (variable, new value)."""
+        if symbolic.is_executing():
+            return  # `K.update` has already happened
+        if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Variable):
+            updates = [updates]
+        for change in to_list(updates):
+            if change is None:
+                continue
+            if isinstance(change, tuple):
+                change = lowering.update("assign", *change)
+            self._updates.append((change, None if inputs is None else to_list(inputs)))
+
+    def add_metric(self, value, name=None):
+        """Reports the mean of a symbolic tensor over the batches of an epoch, as `name`."""
+        metric = metrics.Mean(name=name or getattr(value, "_name", None) or "metric")
+        self._metrics.append((metric, value))
+
+    def _all_metrics(self):
+        return self._metrics + [m for layer in self._sublayers() for m in layer._all_metrics()]
+
+    def get_losses_for(self, inputs):
+        """Losses that depend on `inputs`; those that depend on none for None."""
+        return _for_inputs(self._all_losses(), inputs)
+
+    def get_updates_for(self, inputs):
+        """Updates that depend on `inputs`; those that depend on none for None."""
+        return _for_inputs(self._all_updates(), inputs)
+
+
+def _for_inputs(pairs, inputs):
+    if inputs is None:
+        return [x for x, on in pairs if on is None]
+    keys = {t.key for t in to_list(inputs) if isinstance(t, KerasTensor)}
+    return [x for x, on in pairs if on is not None and keys & {t.key for t in on}]
