@@ -165,7 +165,7 @@ def test_what_is_public_is_listed(module):
     assert ast.get_docstring(tree(module)), "has no docstring"
     if module == "__main__":
         return
-    loaded = importlib.import_module(f"kforge.{module}")
+    loaded = importlib.import_module("kforge" if module == "__init__" else f"kforge.{module}")
     defined = {n.name for n in body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     if all(name.startswith("_") for name in defined) and not hasattr(loaded, "__all__"):
         return
