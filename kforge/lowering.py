@@ -451,6 +451,23 @@ class _Slot:
         self.index = index
 
 
+# Operations that always give memory of their own.
+_FRESH = {
+    *(torch.softmax, torch.sigmoid, torch.tanh, torch.relu, torch.relu_, torch.exp),
+    *(torch.nn.functional.linear, torch.conv1d, torch.conv2d, torch.conv3d, torch.matmul),
+    *(torch.cat, torch.stack, torch.mean, torch.sum, torch.lstm, torch.gru),
+    *(operator.add, operator.sub, operator.mul, operator.truediv),
+}
+
+
+def may_alias(lowered):
+    """Whether an output may share memory with an input, a variable or another output."""
+    outputs = next(iter(reversed(lowered.module.graph.nodes))).args[0][: lowered.outputs]
+    if len(set(outputs)) != len(outputs):
+        return True
+    return any(node.op != "call_function" or node.target not in _FRESH for node in outputs)
+
+
 # ---- evaluation -------------------------------------------------------------------------------
 
 

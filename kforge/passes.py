@@ -131,7 +131,7 @@ def _skip_softmax(node):
 
 
 def _fuse_mean(graph, node):
-    """mean(mean((a - b)**2, axis)) of equal shapes, and the mean of crossentropies."""
+    """Means of crossentropies, and mean(mean((a - b)**2, axis)) of equal shapes."""
     source = node.args[0]
     if source.target is F.cross_entropy and len(source.users) == 1:
         _call_kernel(source, reduction="mean")
@@ -139,6 +139,11 @@ def _fuse_mean(graph, node):
         return
     if source.target is torch.mean and len(source.users) == 1:
         source = source.args[0]
+    if source.target is torch.binary_cross_entropy_with_logits and len(source.users) == 1:
+        if source.args[2:] == (None, None, 0):
+            source.args = (*source.args[:4], 1)
+            node.replace_all_uses_with(source)
+        return
     kernel = _ELEMENTWISE_LOSSES.get(source.target)
     if kernel is None or len(source.users) != 1:
         return

@@ -295,6 +295,8 @@ def as_tensor(value, dtype=None):
     array = np.asarray(value)
     if dtype is None and array.dtype.kind == "f":
         dtype = getattr(torch, config.floatx())
+    if not array.flags.writeable:  # torch has no read-only tensors, and warns
+        array = array.copy()
     tensor = torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape)
     return tensor if dtype is None else tensor.to(dtype)
 

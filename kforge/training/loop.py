@@ -234,7 +234,7 @@ def predict(model, batches, hooks=None):
                 for parts, out in zip(held, found):
                     parts.append(out.cpu())
             elif held is None and size == batches.samples:
-                held = [out.cpu() for out in found]
+                held = [out.clone() if step.aliases else out.cpu() for out in found]
             else:
                 if held is None:
                     held = [

@@ -6,16 +6,16 @@ import numpy as np
 
 from .. import optimizers
 from . import loop
-from .arrays import array_inputs
 from .compile import Compiled
-from .data import ArrayBatches, adapt_arrays, model_device
+from .data import ArrayBatches, adapt_arrays
+from .one_batch import OneBatchMethods, plain_batch, register_plain
 from .step import PredictStep, TestStep, TrainStep
 from .streams import DiskBatches, StreamBatches, is_on_disk, is_stream
 
 __all__ = ["TrainingMethods"]
 
 
-class TrainingMethods:
+class TrainingMethods(OneBatchMethods):
     """Methods that `Model` inherits. State: `optimizer`, `_compiled`, and the lowered steps."""
 
     optimizer = None
@@ -269,6 +269,10 @@ class TrainingMethods:
         use_multiprocessing=False,
     ):
         """The outputs for the data: an array, or a list of arrays for several outputs."""
+        if not (verbose or callbacks or steps):
+            step, batch = plain_batch(vars(self).get("_functions"), (PredictStep,), x)
+            if step is not None and len(batch[0]) <= (batch_size or 32):
+                return self._predicted(step, batch)
         if is_stream(x):
             options = (max_queue_size, workers, use_multiprocessing)
             batches = self._stream(x, steps, "steps", *options, with_targets=False)
@@ -280,6 +284,8 @@ class TrainingMethods:
             else:
                 parts = adapt_arrays(self, x, None, None, None, with_targets=False)
                 batches = ArrayBatches(*parts, batch_size or 32, steps=steps)
+                step = self._predict_step()
+                register_plain(self, self._functions, (PredictStep,), step, batches.tensors, x)
         with batches.running():
             found = loop.predict(self, batches, self._hooks(callbacks, batches, verbose, "predict"))
         return found[0] if len(found) == 1 else found
@@ -376,44 +382,6 @@ class TrainingMethods:
             count_mode="steps" if batches.counts_steps else "samples",
             mode=mode,
         )
-
-    # ---- one batch ----
-
-    def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
-        """One gradient step: the loss, or [loss, metrics...], of this batch."""
-        self._prepare(x)
-        batch, weighted, _ = adapt_arrays(self, x, y, sample_weight, class_weight)
-        return self._report(self._train_step(weighted)(batch), reset_metrics)
-
-    def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
-        """The loss, or [loss, metrics...], of one batch."""
-        self._prepare(x)
-        batch, weighted, _ = adapt_arrays(self, x, y, sample_weight, None)
-        step = self._test_step(weighted)
-        with loop.inference(step):
-            loss = step(batch)
-        return self._report(loss, reset_metrics)
-
-    def predict_on_batch(self, x):
-        """The outputs for one batch."""
-        self._build_for(x)
-        device = model_device(self)
-        batch = [t.to(device) for t in array_inputs(self, x)]
-        step = self._predict_step()
-        with loop.inference(step):
-            found = [out.detach().cpu().numpy() for out in step(batch)]
-        return found[0] if len(found) == 1 else found
-
-    def _report(self, loss, reset):
-        if not self._compiled.metrics:
-            return float(loss)
-        if "results" not in self._steps:
-            self._steps["results"] = loop.Results(self._compiled)
-        results = self._steps["results"]
-        found = [float(loss), *results.metric_values()]
-        if reset:
-            results.reset()
-        return found
 
     def reset_metrics(self):
         """Metrics start anew."""

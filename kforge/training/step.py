@@ -7,8 +7,8 @@ from .. import lowering, symbolic
 __all__ = ["PredictStep", "TestStep", "TrainStep"]
 
 
-# What `torch.autograd.grad` and `torch.no_grad` come down to: a step of a small model takes no longer
-# than their checks of arguments, which are the same in every step.
+# What `torch.autograd.grad` and `torch.no_grad` come down to. A small step takes no longer
+# than their checks of arguments, which never change.
 _backward = torch.autograd.Variable._execution_engine.run_backward
 _set_grad_enabled = torch._C._set_grad_enabled
 
@@ -113,6 +113,8 @@ class PredictStep(_Step):
     def __init__(self, model):
         super().__init__(model.outputs, model.inputs, model.state_updates)
         self.count = self.lowered.outputs
+        # Whether an output may be memory of an input, a weight or another output.
+        self.aliases = lowering.may_alias(self.lowered)
 
     def __call__(self, batch):
         with symbolic.executing(0):

@@ -1,0 +1,112 @@
+"""`train_on_batch` and its kin, with as little around the step as can be.
+
+Arrays that pass all checks and go into the step as they are leave their kind (shape of a sample,
+dtype) in a table beside the step. Arrays of a kind that is there need no more checks.
+"""
+
+import numpy as np
+import torch
+
+from . import loop
+from .arrays import array_inputs
+from .data import adapt_arrays, model_device
+from .step import PredictStep, TrainStep
+
+__all__ = ["OneBatchMethods", "plain_batch", "register_plain"]
+
+
+def _kind(data):
+    """What arrays must have in common with others that passed the checks; None if unusual."""
+    several = type(data) is list
+    found = [several]
+    for array in data if several else (data,):
+        if type(array) is not np.ndarray or not array.flags.carray or not array.ndim:
+            return None
+        found += (array.shape[1:], array.dtype)
+    return tuple(found)
+
+
+def plain_batch(table, key, *data):
+    """(step, tensors) for arrays of a known kind, else (None, None)."""
+    step = table.get((*key, *map(_kind, data))) if table else None
+    if step is None:
+        return None, None
+    batch = []
+    for arrays in data:
+        batch += arrays if type(arrays) is list else (arrays,)
+    length = len(batch[0])
+    if any(len(array) != length for array in batch):
+        return None, None  # the checks will say so
+    return step, [torch.from_numpy(array) for array in batch]
+
+
+def register_plain(model, table, key, step, tensors, *data):
+    """Notes the kind of arrays that became `tensors` without a copy or a cast."""
+    kinds = tuple(map(_kind, data))
+    if None in kinds or model.stateful:
+        return
+    arrays = [a for part in data for a in (part if type(part) is list else [part])]
+    same = len(arrays) == len(tensors) and all(
+        t.device.type == "cpu" and t.shape == a.shape and t.data_ptr() == a.ctypes.data
+        for t, a in zip(tensors, arrays)
+    )
+    if same:
+        table[(*key, *kinds)] = step
+
+
+class OneBatchMethods:
+    """Methods of `Model` that work on a single batch."""
+
+    def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
+        """One gradient step: the loss, or [loss, metrics...], of this batch."""
+        if sample_weight is None and class_weight is None:
+            key = (TrainStep, id(self.optimizer))
+            step, batch = plain_batch(vars(self).get("_steps"), key, x, y)
+            if step is not None:
+                return self._report(step(batch), reset_metrics)
+        self._prepare(x)
+        batch, weighted, _ = adapt_arrays(self, x, y, sample_weight, class_weight)
+        step = self._train_step(weighted)
+        found = self._report(step(batch), reset_metrics)
+        register_plain(self, self._steps, (TrainStep, id(self.optimizer)), step, batch, x, y)
+        return found
+
+    def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
+        """The loss, or [loss, metrics...], of one batch."""
+        self._prepare(x)
+        batch, weighted, _ = adapt_arrays(self, x, y, sample_weight, None)
+        step = self._test_step(weighted)
+        with loop.inference(step):
+            loss = step(batch)
+        return self._report(loss, reset_metrics)
+
+    def predict_on_batch(self, x):
+        """The outputs for one batch."""
+        step, batch = plain_batch(vars(self).get("_functions"), (PredictStep,), x)
+        if step is None:
+            self._build_for(x)
+            device = model_device(self)
+            batch, step = [t.to(device) for t in array_inputs(self, x)], self._predict_step()
+            register_plain(self, self._functions, (PredictStep,), step, batch, x)
+        return self._predicted(step, batch)
+
+    def _predicted(self, step, batch):
+        """Outputs of a step as arrays that share memory with nothing else."""
+        with loop.inference(step):
+            found = step(batch)
+        if step.aliases:
+            found = [out.clone() for out in found]
+        found = [out.detach().cpu().contiguous().numpy() for out in found]
+        return found[0] if len(found) == 1 else found
+
+    def _report(self, loss, reset):
+        """The loss and the metrics as numbers."""
+        if not self._compiled.metrics:
+            return loss.item()
+        if "results" not in self._steps:
+            self._steps["results"] = loop.Results(self._compiled)
+        results = self._steps["results"]
+        found = [loss.item(), *results.metric_values()]
+        if reset:
+            results.reset()
+        return found
