@@ -11,29 +11,24 @@ import io
 import itertools
 import math
 import os
-import zlib
 
 import numpy as np
 
-from kforge.saving.atomic import atomic_write
-from kforge.saving.errors import DamagedFileError, FileError, UnsafeFileError
-from kforge.saving.source import looks_like, open_source
+from .atomic import atomic_write
+from .errors import DamagedFileError, UnsafeFileError
+from .heap import Heaps
+from .source import looks_like, open_source
+from .stored import Origin, Stored, library
 
-__all__ = ["Reader", "Stored", "Writer", "is_hdf5", "open_reader", "open_writer"]
+__all__ = ["Reader", "Writer", "is_hdf5", "open_reader", "open_writer"]
 
 MAX_PATH = 1 << 14  # characters
 MAX_PARTS = 64
 MAX_NAMES = 200_000
 MAX_LIST = 1 << 16  # bytes of one attribute, a bound of the format itself
 MAX_TEXT = 1 << 28
-MAX_RANK = 8
-MAX_CHUNKS = 1 << 14  # beyond those stored: an empty one costs time, too
+MAX_NAMES_TEXT = 1 << 24
 LIST_BYTES = 64_512  # Keras splits longer lists of names over several attributes
-
-# Bytes that an array may declare where nothing else says how large it must be: so many, and so
-# many for each byte that the file stores of it.
-FREE_BYTES = 64 << 20
-RATIO = 100
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -56,14 +51,15 @@ def open_reader(source):
 
     if is_hdf5(source):
         size = h5py.h5i.get_file_id(source.id).get_filesize()
-        return Reader(source.id, _Origin(str(source.file.filename), size), source.name.strip("/"))
+        return Reader(source.id, Origin(str(source.file.filename), size), source.name.strip("/"))
     with contextlib.ExitStack() as stack:
         file, label = open_source(source, stack)
         size = file.seek(0, os.SEEK_END)
-        _check_signature(file, size, label)
-        with _library(label):
+        start, head = _superblock(file, size, label)
+        with library(label):
             root = stack.enter_context(h5py.File(file, "r"))
-        return Reader(root.id, _Origin(label, size), owned=stack.pop_all())
+        origin = Origin(label, size, Heaps(file, size, start, head))
+        return Reader(root.id, origin, owned=stack.pop_all())
 
 
 class Reader:
@@ -96,7 +92,7 @@ class Reader:
     def has(self, name):
         """Whether the group has something called `name`, of whatever kind."""
         (key,) = _keys(name, self.where())
-        with _library(self.where(name)):
+        with library(self.where(name)):
             return self._node.links.exists(key)
 
     def text(self, name):
@@ -121,11 +117,7 @@ class Reader:
 
     def check_size(self, nbytes):
         """Raises `UnsafeFileError` for more bytes of weights than the file can have."""
-        if nbytes > FREE_BYTES + RATIO * self._origin.size:
-            raise UnsafeFileError(
-                f"{self._origin.label} describes a model with {nbytes:,} bytes of weights or more, "
-                f"but has only {self._origin.size:,} bytes."
-            )
+        self._origin.check(nbytes)
 
     def group(self, path):
         """The `Reader` of a group."""
@@ -159,7 +151,7 @@ class Reader:
             if not isinstance(node, h5py.h5g.GroupID):
                 raise DamagedFileError(f"{where}: something on this path is not a group.")
             _check_link(node, key, where)
-            with _library(where):
+            with library(where):
                 node = h5py.h5o.open(node, key)
             trail = _entered(node, trail, where)
         return node, trail
@@ -169,7 +161,7 @@ class Reader:
         import h5py
 
         where, key = self.where("", "@" + name), name.encode()
-        with _library(where):
+        with library(where):
             if not h5py.h5a.exists(self._node, key):
                 return None
             attribute = h5py.h5a.open(self._node, key)
@@ -181,87 +173,19 @@ class Reader:
         each = 16 if kind.is_variable_str() else kind.get_size()
         if math.prod(shape) * each > MAX_LIST:
             raise UnsafeFileError(f"{where} declares {math.prod(shape):,} strings of {each} bytes.")
-        with _library(where):
-            values = np.empty(shape, kind.dtype)
-            attribute.read(values)
+        if kind.is_variable_str() and self._origin.heaps is not None:
+            address, count = h5py.h5o.get_info(self._node).addr, math.prod(shape)
+            most = MAX_TEXT if count == 1 else MAX_NAMES_TEXT
+            values = self._origin.heaps.strings(address, key, count, most, where)
+        else:
+            with library(where):
+                values = np.empty(shape, kind.dtype)
+                attribute.read(values)
             values = values.ravel().tolist()
-            if sum(map(len, values)) > MAX_TEXT:
-                raise UnsafeFileError(f"{where} holds {sum(map(len, values)):,} bytes of text.")
+        try:
             return [value.decode("utf-8") for value in values]
-
-
-class Stored:
-    """An array in a file, found safe to read: `shape`, `dtype` (of this machine), `nbytes`."""
-
-    def __init__(self, node, origin, where):
-        import h5py
-
-        self._node = node
-        self._origin = origin
-        self._where = where
-        with _library(where):
-            plist = node.get_create_plist()
-            _check_layout(plist, where)  # first: to ask a virtual dataset for its shape opens files
-            self.dtype = _checked_dtype(node.get_type(), where)
-            self.shape = _checked_shape(node, where)
-            self.nbytes = math.prod(self.shape) * self.dtype.itemsize
-            self._filters = _checked_filters(plist, where)
-            chunked = plist.get_layout() == h5py.h5d.CHUNKED
-            self._chunk = self._checked_chunk(plist.get_chunk()) if chunked else None
-
-    def read(self, shape=None):
-        """The whole array.
-
-        Given the `shape` that it must have (`ValueError` if it has another), it may be as large as
-        that. Otherwise what it declares has to be borne out by what the file stores of it.
-        """
-        import h5py
-
-        if shape is None:
-            self._origin.spend(self.nbytes, self._stored_bytes(), self._where)
-        elif tuple(shape) != self.shape:
-            raise ValueError(f"{self._where}: expected shape {tuple(shape)}, got {self.shape}.")
-        self._check_chunks()
-        out = np.empty(self.shape, self.dtype)
-        if out.size:
-            with _library(self._where):
-                self._node.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
-        return out
-
-    def _stored_bytes(self):
-        with _library(self._where):
-            return min(self._node.get_storage_size(), self._origin.size)
-
-    def _checked_chunk(self, chunk):
-        if len(chunk) != len(self.shape) or 0 in chunk:
-            raise DamagedFileError(f"{self._where}: chunks {chunk} of an array {self.shape}.")
-        if math.prod(chunk) * self.dtype.itemsize > max(FREE_BYTES, self.nbytes):
-            raise UnsafeFileError(f"{self._where}: chunks {chunk} of an array {self.shape}.")
-        return chunk
-
-    def _check_chunks(self):
-        """Bounds the work that chunks make, and what the library would inflate of each."""
-        import h5py
-
-        if self._chunk is None:
-            return
-        stored = []
-        with _library(self._where):
-            self._node.chunk_iter(stored.append)
-        count = math.prod(-(-n // c) for n, c in zip(self.shape, self._chunk, strict=True))
-        if count > MAX_CHUNKS + len(stored):
-            raise UnsafeFileError(f"{self._where} declares {count:,}, stores {len(stored)} chunks.")
-        if h5py.h5z.FILTER_DEFLATE not in self._filters:
-            return
-        skipped = 1 << self._filters.index(h5py.h5z.FILTER_DEFLATE)
-        limit = math.prod(self._chunk) * self.dtype.itemsize + 4  # a checksum may follow
-        for chunk in stored:
-            if chunk.size > self._origin.size:
-                raise DamagedFileError(f"{self._where}: a chunk is larger than the file.")
-            with _library(self._where):
-                raw = self._node.read_direct_chunk(chunk.chunk_offset)[1]
-                if not chunk.filter_mask & skipped and _inflates_beyond(raw, limit):
-                    raise UnsafeFileError(f"{self._where}: a chunk inflates to over {limit} bytes.")
+        except UnicodeDecodeError as error:
+            raise DamagedFileError(f"{where}: {error}") from error
 
 
 class Writer:
@@ -342,35 +266,6 @@ def _new_file(file):
     return h5py.File(file, "w", libver="earliest")
 
 
-class _Origin:
-    """The file that objects come from, and how much of it may still be read unasked."""
-
-    def __init__(self, label, size):
-        self.label = label
-        self.size = size
-        self._left = FREE_BYTES + RATIO * size
-
-    def spend(self, declared, stored, where):
-        """Accounts for an array that declares so many bytes, and stores so many."""
-        if declared > min(FREE_BYTES + RATIO * stored, self._left):
-            raise UnsafeFileError(
-                f"{where} declares {declared:,} bytes, of which the file stores {stored:,}. "
-                "If you trust it, write it anew without compression."
-            )
-        self._left -= declared
-
-
-@contextlib.contextmanager
-def _library(where):
-    """Gives a type and a place to the errors of h5py, which may be of any type."""
-    try:
-        yield
-    except (FileError, MemoryError):
-        raise
-    except Exception as error:
-        raise DamagedFileError(f"{where}: {error}") from error
-
-
 def _short(text):
     return text if len(text) <= 200 else f"{text[:150]}...{text[-40:]}"
 
@@ -390,7 +285,7 @@ def _entered(node, trail, where):
 
     if not isinstance(node, h5py.h5g.GroupID):
         return trail
-    with _library(where):
+    with library(where):
         address = h5py.h5o.get_info(node).addr
     if address in trail:
         raise UnsafeFileError(f"{where}: a group on this path contains itself.")
@@ -400,7 +295,7 @@ def _entered(node, trail, where):
 def _check_link(node, key, where):
     import h5py
 
-    with _library(where):
+    with library(where):
         if not node.links.exists(key):
             raise DamagedFileError(f"{where} is missing, though the file has its name.")
         kind = node.links.get_info(key).type
@@ -414,8 +309,8 @@ def _check_link(node, key, where):
     )
 
 
-def _check_signature(file, size, label):
-    """That HDF5 finds its superblock, and no extension of it.
+def _superblock(file, size, label):
+    """Where the file's superblock is, and its first bytes; refuses those with an extension.
 
     An extension moves parts of the format's machinery, such as the image of a cache, into the
     file, where the library trusts it; Keras never writes one.
@@ -427,65 +322,6 @@ def _check_signature(file, size, label):
             width = head[9] if len(head) == 64 and head[8] >= 2 else 0
             if width and head[12 + width :][:width] != b"\xff" * width:
                 raise UnsafeFileError(f"{label} has a superblock extension, which is not read.")
-            return
+            return offset, head.ljust(64, b"\0")
     file.seek(0)
     raise DamagedFileError(f"{label} is not an HDF5 file: {looks_like(file.read(64))}.")
-
-
-def _check_layout(plist, where):
-    import h5py
-
-    layout = plist.get_layout()
-    if plist.get_external_count():
-        raise UnsafeFileError(f"{where} keeps its values in another file, which is not read.")
-    if layout == h5py.h5d.VIRTUAL:
-        raise UnsafeFileError(f"{where} is a virtual view of other files, which are not read.")
-
-
-def _checked_filters(plist, where):
-    """Filters by number, in order: at most shuffle, deflate and a checksum, once each.
-
-    The library looks for any other in plug-ins, which are code; deflating twice makes a bomb.
-    """
-    import h5py
-
-    known = [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32]
-    filters = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
-    if filters != [number for number in known if number in filters]:
-        raise UnsafeFileError(
-            f"{where} has the HDF5 filters {filters}; only shuffle, gzip and fletcher32 "
-            f"({known}) are used. If you trust it, write it anew without filters."
-        )
-    return filters
-
-
-def _checked_dtype(kind, where):
-    """The NumPy type for an HDF5 type, which must be one of plain numbers."""
-    import h5py
-
-    numbers = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)  # bool is an enumeration
-    dtype = kind.dtype if kind.get_class() in numbers else np.dtype("V1")
-    unfit = kind.get_class() == h5py.h5t.ENUM and dtype.kind != "b"
-    if unfit or dtype.kind not in "fiub" or dtype.itemsize > 8:
-        raise UnsafeFileError(f"{where} is not an array of plain numbers.")
-    return np.dtype(dtype.str).newbyteorder("=")
-
-
-def _checked_shape(node, where):
-    import h5py
-
-    if node.get_space().get_simple_extent_type() == h5py.h5s.NULL or node.rank > MAX_RANK:
-        raise UnsafeFileError(f"{where} is not an array of up to {MAX_RANK} dimensions.")
-    return tuple(node.shape)
-
-
-def _inflates_beyond(raw, limit):
-    """Whether zlib data gives more than `limit` bytes, found out without the memory for them."""
-    inflate = zlib.decompressobj()
-    total = 0
-    while raw and not inflate.eof:
-        total += len(inflate.decompress(raw, 1 << 20))
-        if total > limit:
-            return True
-        raw = inflate.unconsumed_tail
-    return False

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kforge.saving.hdf5
-from kforge.saving.errors import DamagedFileError
+from kforge.saving.errors import DamagedFileError, UnsafeFileError
 from kforge.saving.hdf5 import is_hdf5, open_reader, open_writer
 
 FILES = pathlib.Path(__file__).parents[1] / "data" / "golden" / "h5"
@@ -201,12 +201,35 @@ class TestReader:
             store(file.attrs)
         assert open_reader(target).names("n") == ["a", "bc"]
 
-    @pytest.mark.parametrize("value", ["é", "é".encode(), np.bytes_("é".encode())])
-    def test_encodings_of_text(self, value):
+    @pytest.mark.parametrize(
+        "value", ["é", "é".encode(), np.bytes_("é".encode()), "", "é" * 99_999]
+    )
+    @pytest.mark.parametrize("libver", ["earliest", "v108", "latest"])
+    @pytest.mark.parametrize("userblock_size", [0, 1024])
+    def test_encodings_of_text(self, value, libver, userblock_size, tmp_path):
+        wanted = value if isinstance(value, str) else value.decode()
+        path = tmp_path / "model.h5"
+        with h5py.File(path, "w", libver=libver, userblock_size=userblock_size) as file:
+            for number in range(6):
+                file.create_group(f"before {number}").attrs["name"] = f"text {number}"
+            group = file.create_group("group")
+            group.attrs.update({f"other {number}": [f"{number}"] * 99 for number in range(6)})
+            group.attrs["keras_version"] = value
+        with open_reader(path) as reader:
+            assert reader.group("group").text("keras_version") == wanted
+            assert reader.group("group").names("other 3") == ["3"] * 99
+            assert reader.group("before 4").text("name") == "text 4"
+        with h5py.File(path) as file:
+            assert open_reader(file).group("group").text("keras_version") == wanted
+
+    def test_text_that_is_stored_apart(self):
         target = io.BytesIO()
-        with h5py.File(target, "w") as file:
-            file.attrs["keras_version"] = value
-        assert open_reader(target).text("keras_version") == "é"
+        with h5py.File(target, "w", libver="latest") as file:
+            file.attrs.update({f"note {number}": "text" for number in range(20)})
+            with pytest.raises(UnsafeFileError, match=r"stored apart .* pass the `h5py.File`"):
+                file.flush()
+                open_reader(io.BytesIO(target.getvalue())).text("note 3")
+            assert open_reader(file).text("note 3") == "text"
 
     @pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f2", ">f8", "<i8", "|u1", "bool"])
     @pytest.mark.parametrize("options", [{}, {"compression": "gzip", "shuffle": True}])
@@ -337,5 +360,5 @@ def test_files_are_opened_here_only_and_never_run():
         used = set(imports_and_calls(path))
         if path.parent.name == "saving":
             assert not used & forbidden, path
-        if path != PACKAGE / "saving" / "hdf5.py" and path not in users_own:
+        if path not in users_own | {PACKAGE / "saving" / name for name in ("hdf5.py", "stored.py")}:
             assert "h5py" not in used, f"{path}: open HDF5 files with kforge.saving.hdf5"
