@@ -4,6 +4,8 @@
 ``import keras`` mean this package.
 """
 
+import importlib
+
 from . import (
     activations,
     backend,
@@ -17,6 +19,7 @@ from . import (
     models,
     optimizers,
     regularizers,
+    utils,
 )
 from .compat.paths import install, uninstall
 from .devices import device
@@ -25,14 +28,19 @@ from .models import Model, Sequential
 
 __version__ = "0.1.0"
 
+# Loaded when they are asked for, since few scripts need them all.
+_LATER = ("applications", "datasets", "preprocessing", "wrappers")
+
 __all__ = [
     "Input",
     "Model",
     "Sequential",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "constraints",
+    "datasets",
     "device",
     "engine",
     "initializers",
@@ -42,6 +50,19 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "preprocessing",
     "regularizers",
     "uninstall",
+    "utils",
+    "wrappers",
 ]
+
+
+def __getattr__(name):
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f".{name}", __name__)
+
+
+def __dir__():
+    return [*globals(), *_LATER]
