@@ -14,6 +14,7 @@ from .. import (
     regularizers,
     symbolic,
 )
+from ..compat import arguments
 from ..config import automatic_name
 from ..registry import Registry, has_arg
 from ..symbolic import KerasTensor, NeedsValue, Symbolic
@@ -88,6 +89,8 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("kforge."):
+            arguments.accept_all(cls)
         if cls.__module__.startswith("kforge.layers"):
             cls._built_in = True
             if not cls.__name__.startswith("_"):
@@ -96,7 +99,7 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
     def __init__(self, **kwargs):
         unknown = set(kwargs) - _BASE_ARGUMENTS
         if unknown:
-            raise TypeError("Keyword argument not understood:", min(unknown))
+            raise arguments.unknown_argument(type(self), min(unknown), _BASE_ARGUMENTS)
         name = kwargs.get("name")
         self.name = name or self.name or automatic_name(type(self).__name__)
         self._trainable = kwargs.get("trainable", True)

@@ -386,9 +386,6 @@ def _model_arguments(*args, **kwargs):
     """(inputs, outputs, name, trainable) of the constructor's arguments."""
     names = ("inputs", "outputs", "name", "trainable")
     found = dict(zip(names, args))
-    for old, new in (("input", "inputs"), ("output", "outputs")):
-        if old in kwargs:
-            kwargs[new] = kwargs.pop(old)
     unknown = set(kwargs) - set(names)
     if unknown:
         raise TypeError(f"Model: unknown arguments {sorted(unknown)}; expected {names}.")

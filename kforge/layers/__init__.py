@@ -12,4 +12,6 @@ for _module in pkgutil.iter_modules(__path__):
     _loaded = importlib.import_module(f".{_module.name}", __name__)
     for _name in getattr(_loaded, "__all__", ()):
         if hasattr(_loaded, _name):
-            globals()[_name] = getattr(_loaded, _name)
+            globals()[_name] = _found = getattr(_loaded, _name)
+            if isinstance(_found, type) and issubclass(_found, Layer):
+                _registry.alias(**{_name: _found})  # Convolution2D, MaxPool2D, ...

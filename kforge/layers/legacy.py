@@ -1,15 +1,22 @@
 """Layers of Keras 1 that later versions kept for old models."""
 
-import functools
-
 import torch
 
 from .. import initializers
+from ..compat.arguments import replaced
 from ..engine import InputSpec, Layer
+from ..engine.layer import layers
 from .convolutional import Conv1D, Conv2D
+from .core import Dense
 from .variants import without
 
-__all__ = ["AtrousConvolution1D", "AtrousConvolution2D", "Highway", "MaxoutDense"]
+__all__ = [
+    "AtrousConvolution1D",
+    "AtrousConvolution2D",
+    "Highway",
+    "MaxoutDense",
+    "TimeDistributedDense",
+]
 
 
 class MaxoutDense(Layer):
@@ -134,16 +141,11 @@ def _vector(layer, name, shape, initializer="zeros"):
     )
 
 
-def _atrous(cls):
-    """A function that makes a convolution with its dilation called `atrous_rate`."""
+# ---- classes that are others now --------------------------------------------------------------
 
-    @functools.wraps(cls, assigned=("__doc__",), updated=())
-    def make(*args, atrous_rate=None, **kwargs):
-        if atrous_rate is not None:
-            kwargs["dilation_rate"] = atrous_rate
-        return cls(*args, **kwargs)
+AtrousConvolution1D = replaced("AtrousConvolution1D", Conv1D)
+AtrousConvolution2D = replaced("AtrousConvolution2D", Conv2D)
+TimeDistributedDense = replaced("TimeDistributedDense", Dense)
 
-    return make
-
-
-AtrousConvolution1D, AtrousConvolution2D = _atrous(Conv1D), _atrous(Conv2D)
+for _function in (AtrousConvolution1D, AtrousConvolution2D, TimeDistributedDense):
+    layers.register(_function)

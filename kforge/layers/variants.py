@@ -3,6 +3,8 @@
 import functools
 import inspect
 
+from ..compat.arguments import unknown_argument
+
 __all__ = ["variant", "without"]
 
 
@@ -28,7 +30,7 @@ def variant(init, fixed=None, **defaults):
         others = arguments.pop("kwargs")
         for name in fixed:
             if name in others:
-                raise TypeError("Keyword argument not understood:", name)
+                raise unknown_argument(type(args[0]), name)
         init(**arguments, **others, **fixed)
 
     __init__.__signature__ = signature
