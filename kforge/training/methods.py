@@ -163,7 +163,8 @@ class TrainingMethods(OneBatchMethods):
         `validation_split` takes the last part of the data, before shuffling. Raises
         `RuntimeError` if the model is not compiled, `ValueError` for data that do not fit it.
         """
-        epochs = _legacy_epochs(epochs, kwargs)
+        if kwargs:
+            raise TypeError(f"Unrecognized keyword arguments: {kwargs}")
         options = (max_queue_size, workers, use_multiprocessing)
         if is_stream(x):
             _refuse(y=y, sample_weight=sample_weight, validation_split=validation_split)
@@ -405,15 +406,6 @@ class TrainingMethods(OneBatchMethods):
                 else [x]
             )
             self._ensure_inputs([d if hasattr(d, "shape") else np.asarray(d) for d in data])
-
-
-def _legacy_epochs(epochs, kwargs):
-    if "nb_epoch" in kwargs:
-        warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=4)
-        epochs = kwargs.pop("nb_epoch")
-    if kwargs:
-        raise TypeError(f"Unrecognized keyword arguments: {kwargs}")
-    return epochs
 
 
 def _refuse(**given):
