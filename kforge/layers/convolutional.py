@@ -1,6 +1,7 @@
 """Convolutions, written once for all numbers of spatial axes."""
 
 import functools
+import warnings
 
 import torch
 
@@ -308,8 +309,22 @@ class Conv3DTranspose(_ConvTranspose, Conv3D):
 # ---- depthwise --------------------------------------------------------------------------------
 
 
+_KERNEL_ARGUMENTS = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+
+
 class _Depthwise:
     """For convolutions with `depth_multiplier` kernels for each channel alone."""
+
+    def _without_kernel(self, arguments):
+        """Arguments but those of a `kernel`, which Keras takes here and makes nothing of."""
+        idle = [k for k in _KERNEL_ARGUMENTS if arguments.get(k) and k != "kernel_initializer"]
+        if idle:
+            warnings.warn(
+                f"{type(self).__name__} has no `kernel`: `{idle[0]}` has no effect, as in Keras. "
+                f"Pass `{idle[0].replace('kernel', 'depthwise')}` instead.",
+                stacklevel=4,
+            )
+        return {k: v for k, v in arguments.items() if k not in _KERNEL_ARGUMENTS}
 
     def _add_depthwise_kernel(self, channels):
         shape = (*self.kernel_size, channels, self.depth_multiplier)
@@ -337,7 +352,7 @@ class _SeparableConv(_Depthwise, _Conv):
     Shape: (batch, *sizes, channels) -> (batch, *outputs, filters).
     """
 
-    @without("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+    @without(*_KERNEL_ARGUMENTS)
     def __init__(
         self,
         filters,
@@ -361,7 +376,7 @@ class _SeparableConv(_Depthwise, _Conv):
         bias_constraint=None,
         **kwargs,
     ):
-        super(_Conv, self).__init__(**kwargs)
+        super(_Conv, self).__init__(**self._without_kernel(kwargs))
         self._keep(locals())
         self._normalize()
 
@@ -399,7 +414,7 @@ class DepthwiseConv2D(_Depthwise, Conv2D):
     Shape: (batch, rows, cols, channels) -> (batch, ..., channels * depth_multiplier).
     """
 
-    @without("filters", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
+    @without("filters", *_KERNEL_ARGUMENTS)
     def __init__(
         self,
         kernel_size,
@@ -419,7 +434,7 @@ class DepthwiseConv2D(_Depthwise, Conv2D):
         bias_constraint=None,
         **kwargs,
     ):
-        super(_Conv, self).__init__(**kwargs)
+        super(_Conv, self).__init__(**self._without_kernel(kwargs))
         self._keep(locals())
         self._normalize()
 

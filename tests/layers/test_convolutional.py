@@ -168,3 +168,12 @@ def test_values_at_once_keep_gradients():
     out = layer(torch.randn(1, 5, 5, 2, device=layer.kernel.device))
     (gradient,) = torch.autograd.grad(out.sum(), [layer.kernel.native])
     assert gradient.shape == layer.kernel.native.shape
+
+
+@pytest.mark.parametrize("layer_class", [L.SeparableConv2D, L.DepthwiseConv2D])
+def test_depthwise_layers_take_arguments_of_the_kernel_they_do_not_have(layer_class):
+    arguments = {"kernel_size": 3, **({"filters": 2} if layer_class is L.SeparableConv2D else {})}
+    layer = layer_class(kernel_initializer="he_normal", kernel_regularizer=None, **arguments)
+    assert "kernel_initializer" not in layer.get_config()
+    with pytest.warns(UserWarning, match="Pass `depthwise_regularizer` instead"):
+        layer_class(kernel_regularizer="l2", **arguments)
