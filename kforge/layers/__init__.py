@@ -23,4 +23,8 @@ for _name, _found in list(globals().items()):
     if isinstance(_found, type) and issubclass(_found, Layer):
         _registry.alias(**{_name: _found})  # Convolution2D, MaxPool2D, ... in configs
 
-__all__ = [name for name in globals() if not name.startswith("_")]
+__all__ = [
+    name
+    for name, value in globals().items()
+    if not name.startswith("_") and type(value).__name__ != "module"
+]
