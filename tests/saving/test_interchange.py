@@ -1,0 +1,89 @@
+"""What kforge writes, tf_keras reads: needs an interpreter that has it (`TF_KERAS_PYTHON`)."""
+
+import json
+import os
+import subprocess
+
+import numpy as np
+import pytest
+
+import kforge
+from kforge import layers as L
+from kforge.models import Model, Sequential
+
+PYTHON = os.environ.get("TF_KERAS_PYTHON")
+
+pytestmark = pytest.mark.skipif(not PYTHON, reason="set TF_KERAS_PYTHON to a Python with tf_keras")
+
+READ = """
+import json, sys
+import numpy as np
+import tf_keras
+path, batch, out = sys.argv[1:]
+with np.load(batch) as stored:
+    x, y = [stored[n] for n in stored.files if n[0] == "x"], stored["y"]
+x = x[0] if len(x) == 1 else x
+model = tf_keras.models.load_model(path)
+found = {"predict": model.predict(x, verbose=0).tolist(), "resume": []}
+for _ in range(3):
+    model.reset_metrics()
+    found["resume"].append(float(model.train_on_batch(x, y)[0]))
+json.dump(found, open(out, "w"))
+"""
+
+random = np.random.RandomState(0)
+
+
+def dense():
+    return Sequential([L.Dense(5, activation="relu", input_shape=(3,)), L.Dense(2)]), [(3,)]
+
+
+def convolutional():
+    inputs = L.Input((8, 8, 3))
+    hidden = L.BatchNormalization()(L.Conv2D(4, 3, padding="same", activation="relu")(inputs))
+    hidden = L.MaxPooling2D()(L.SeparableConv2D(4, 3)(hidden))
+    other = L.GlobalAveragePooling2D()(L.Conv2DTranspose(3, 3, strides=2)(hidden))
+    return Model(inputs, L.Dense(2)(L.concatenate([L.Flatten()(hidden), other]))), [(8, 8, 3)]
+
+
+def recurrent():
+    model = Sequential(
+        [
+            L.Bidirectional(L.LSTM(3, return_sequences=True), input_shape=(5, 4)),
+            L.TimeDistributed(L.Dense(3)),
+            L.GRU(3, reset_after=True, return_sequences=True),
+            L.SimpleRNN(2),
+        ]
+    )
+    return model, [(5, 4)]
+
+
+def nested():
+    shared = Sequential(
+        [L.Dense(4, input_shape=(3,)), L.Dense(3, activation="tanh")], name="shared"
+    )
+    shared.layers[0].trainable = False
+    one, two = L.Input((3,)), L.Input((3,))
+    return Model([one, two], L.Dense(2)(L.subtract([shared(one), shared(two)]))), [(3,), (3,)]
+
+
+@pytest.mark.parametrize("make", [dense, convolutional, recurrent, nested])
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "adadelta"])
+def test_predictions_and_the_next_losses(make, optimizer, tmp_path):
+    kforge.backend.clear_session()
+    model, shapes = make()
+    model.compile(optimizer, "mse", metrics=["mae"])
+    arrays = {f"x{i}": random.rand(6, *s).astype("float32") for i, s in enumerate(shapes)}
+    x, y = list(arrays.values()), random.rand(6, 2).astype("float32")
+    x = x[0] if len(x) == 1 else x
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    np.savez(tmp_path / "batch.npz", y=y, **arrays)
+    model.save(tmp_path / "model.h5")
+    paths = [str(tmp_path / name) for name in ("model.h5", "batch.npz", "found.json")]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": ""}
+    subprocess.run([PYTHON, "-c", READ, *paths], check=True, env=environment, capture_output=True)
+    found = json.loads((tmp_path / "found.json").read_text())
+    np.testing.assert_allclose(found["predict"], model.predict(x), rtol=1e-4, atol=1e-6)
+    resumed = [model.train_on_batch(x, y)[0] for _ in range(3)]
+    np.testing.assert_allclose(found["resume"], resumed, rtol=1e-4)
