@@ -8,6 +8,7 @@ from .core import *
 from .cudnn_recurrent import *
 from .embeddings import *
 from .legacy import *
+from .legacy_recurrent import *
 from .local import *
 from .merge import *
 from .noise import *
@@ -17,7 +18,16 @@ from .recurrent import *
 from .torch_module import *
 from .wrappers import *
 
-serialize, deserialize = _registry.serialize, _registry.deserialize
+
+def serialize(layer):
+    """The config of a layer: {"class_name", "config"}."""
+    return _registry.serialize(layer)
+
+
+def deserialize(config, custom_objects=None):
+    """The layer, or model, of a config made by `serialize`."""
+    return _registry.deserialize(config, custom_objects)
+
 
 for _name, _found in list(globals().items()):
     if isinstance(_found, type) and issubclass(_found, Layer):
