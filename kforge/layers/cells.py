@@ -1,54 +1,69 @@
-"""Recurrent cells: the weights and the arithmetic of one step."""
+"""Recurrent cells: the weights and the arithmetic of one step, and of whole sequences."""
 
-import inspect
+import warnings
 
 import torch
 import torch.nn.functional as F
 
 from .. import activations
 from .. import backend as K
+from ..backend import recurrences
+from ..backend.values import apply
 from ..engine import Layer
 from ..engine.layer import layers
 from ..engine.node import to_list
 from ..registry import has_arg
-from ..symbolic import as_tensor
+from ..symbolic import as_tensor, record
 from ..variable import GateOrder, Permuted, in_layout
 
-__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells", "rnn_init"]
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
 MATRIX = Permuted(1, 0)  # Keras: (in, gates * units); torch: (gates * units, in)
 # torch's GRU has its gates as r, z, n; Keras as z, r, h.
 GRU_MATRIX, GRU_BIAS = GateOrder(1, 0, 2), GateOrder(1, 0, 2, transpose=False)
+
+# The activations that `recurrences` knows.
+_NAMES = {getattr(activations, name): name for name in recurrences.ACTIVATIONS}
 
 
 class _Cell(Layer):
     """What the built-in cells share. Gates stand side by side in the last axis of the weights.
 
     `project` is the part of a step that depends on its input alone, and works on whole sequences;
-    `step` is the rest.
+    `step` is the rest. `scan` runs all steps at once.
     """
 
     gates = 1
+    states = 1
     layouts = (MATRIX, None)  # of matrices, of the bias
+    implementation = 2
+    recurrent_activation = None
 
     def _set_up(self, arguments):
         kwargs = arguments.pop("kwargs")
         Layer.__init__(self, **kwargs)
-        self._keep(arguments)
-        self.units = int(self.units)
+        self._keep({k: v for k, v in arguments.items() if k not in ("self", "__class__")})
+        if self.implementation == 0:
+            warnings.warn("`implementation=0` means `implementation=1` today.", stacklevel=3)
+            self.implementation = 1
         self.dropout = min(1.0, max(0.0, self.dropout))
         self.recurrent_dropout = min(1.0, max(0.0, self.recurrent_dropout))
-        self.state_size = self.output_size = self.units
         self._dropout_mask = self._recurrent_dropout_mask = None
+        self._set_sizes()
+
+    def _set_sizes(self):
+        self.units = self.output_size = int(self.units)
+        self.state_size = self.units if self.states == 1 else (self.units,) * self.states
+
+    # ---- weights ----
 
     def build(self, input_shape):
-        shape = input_shape[0] if isinstance(input_shape, list) else input_shape
-        width = self.units * self.gates
-        for name, size in (("kernel", shape[-1]), ("recurrent_kernel", self.units)):
+        of_inputs = input_shape[0] if isinstance(input_shape, list) else input_shape
+        for name, shape in zip(("kernel", "recurrent_kernel"), self._kernel_shapes(of_inputs)):
             prefix = name.replace("_kernel", "")
             weight = self.add_weight(
                 name,
-                (size, width),
+                shape,
                 initializer=getattr(self, f"{prefix}_initializer"),
                 regularizer=getattr(self, f"{prefix}_regularizer"),
                 constraint=getattr(self, f"{prefix}_constraint"),
@@ -67,101 +82,141 @@ class _Cell(Layer):
             )
         self.built = True
 
+    def _kernel_shapes(self, input_shape):
+        width = self.units * self.gates
+        return (input_shape[-1], width), (self.units, width)
+
     def _bias_shape(self):
         return (self.units * self.gates,)
 
     def _initial_bias(self, shape, dtype=None):
         return self.bias_initializer(shape, dtype=dtype)
 
+    def _stored(self, weight):
+        """A weight as torch keeps it: an argument for what is recorded, as it may be a tensor."""
+        layout = self.layouts[0 if weight is not self.bias else 1]
+        return weight if weight is None or layout is None else in_layout(weight, layout)
+
     # ---- dropout: masks are drawn once for all steps ----
 
-    def _masks(self, like, rate, count, training):
-        """`count` dropout masks shaped as `like`; none if nothing is dropped."""
-        if not rate:
-            return []
-        ones = torch.ones_like(like)
-
-        def draw():
-            return K.dropout(ones, rate)
-
-        return [K.in_train_phase(draw, ones, training=training) for _ in range(count)]
-
+    @property
     def _mask_count(self):
-        return self.gates if getattr(self, "implementation", 2) == 1 else 1
+        """How many masks a dropout has: one for each gate in implementation 1."""
+        return self.gates if self.implementation == 1 else 1
 
-    def drop_inputs(self, inputs, training):
-        """Sequences with dropout on their features: one for each gate in implementation 1."""
-        masks = self._masks(inputs[:, 0], self.dropout, self._mask_count(), training)
-        dropped = [inputs * mask.unsqueeze(1) for mask in masks]
+    def _draw(self, like, rate):
+        """Dropout masks shaped as `like`; none if nothing is dropped."""
+        ones = torch.ones_like(like) if rate else None
+        return [K.dropout(ones, rate) for _ in range(self._mask_count)] if rate else []
+
+    def _in_training(self, like, rate, training):
+        """Dropout masks that let everything pass in the test phase."""
+        return [
+            K.in_train_phase(mask, torch.ones_like(like), training)
+            for mask in self._draw(like, rate)
+        ]
+
+    @staticmethod
+    def _drop(inputs, masks):
+        """Inputs with dropout: one tensor, or one for each of several masks."""
+        dropped = [inputs * mask for mask in masks]
         return dropped[0] if len(dropped) == 1 else dropped or inputs
-
-    def recurrent_masks(self, state, training):
-        """Dropout masks for the state, a list."""
-        count = 1 if self._mask_count() == 1 else self.gates
-        return self._masks(state, self.recurrent_dropout, count, training)
 
     # ---- arithmetic ----
 
     def project(self, x):
         """``x W + b``, for inputs of one step or of many; `x` may be a list, one for each gate."""
-        kernel = self.kernel
-        if isinstance(x, list):
-            kernels = torch.split(kernel, self.units, -1)
-            projected = torch.cat([torch.matmul(a, k) for a, k in zip(x, kernels)], -1)
-        else:
-            projected = F.linear(x, in_layout(kernel, self.layouts[0]))
-            projected = self._in_keras_order(projected)
-        bias = self._input_bias()
+        return self._in_keras_order(self._project(x))
+
+    def _project(self, x):
+        kernel, bias = self._stored(self.kernel), self._input_bias()
+        if not isinstance(x, list):
+            return F.linear(x, kernel, bias)
+        kernels = record(torch.split, kernel, self.units, 0)
+        projected = [F.linear(x[i], k) for i, k in zip(self._gate_order, kernels)]
+        projected = torch.cat(projected, -1)
         return projected if bias is None else projected + bias
+
+    @property
+    def _gate_order(self):
+        """Keras's position of each gate of the weights that torch keeps."""
+        return range(self.gates)
 
     def _in_keras_order(self, gates):
         return gates
 
     def _input_bias(self):
-        return self.bias
+        return self._stored(self.bias)
 
-    def _recur(self, h, masks, kernel, first=0):
+    def _recur(self, h, masks, kernel):
         """``h U`` for the gates that `kernel` holds, with dropout on the state."""
-        if not masks:
-            return torch.matmul(h, kernel)
-        if len(masks) == 1:
-            return torch.matmul(h * masks[0], kernel)
+        if len(masks) < 2:
+            return torch.matmul(h * masks[0] if masks else h, kernel)
         kernels = torch.split(kernel, self.units, -1)
-        return torch.cat([torch.matmul(h * m, k) for m, k in zip(masks[first:], kernels)], -1)
+        return torch.cat([torch.matmul(h * m, k) for m, k in zip(masks, kernels)], -1)
 
     def call(self, inputs, states, training=None):
         """One step: (output, new states)."""
         if self._dropout_mask is None:
-            self._dropout_mask = self._masks(inputs, self.dropout, self._mask_count(), training)
+            self._dropout_mask = self._in_training(inputs, self.dropout, training)
         if self._recurrent_dropout_mask is None:
-            self._recurrent_dropout_mask = self.recurrent_masks(states[0], training)
-        masks = self._dropout_mask
-        dropped = [inputs * m for m in masks]
-        x = dropped[0] if len(dropped) == 1 else dropped or inputs
+            masks = self._in_training(states[0], self.recurrent_dropout, training)
+            self._recurrent_dropout_mask = masks
+        x = self._drop(inputs, self._dropout_mask)
         return self.step(self.project(x), states, self._recurrent_dropout_mask)
 
+    # ---- whole sequences ----
+
     @property
-    def native(self):
-        """Whether torch has a kernel that does the same."""
-        return not self.recurrent_dropout and self._mask_count_fits() and self._has_kernel()
+    def is_standard(self):
+        """Whether `call` is the one defined here: subclasses may compute something else."""
+        return type(self).call is _Cell.call
 
-    def _mask_count_fits(self):
-        return not self.dropout or self._mask_count() == 1
+    def can_scan(self, dropping):
+        """Whether there is `scan`: for some activations, and one mask at most for the state."""
+        several = dropping and self.recurrent_dropout and self._mask_count > 1
+        known = self.activation in _NAMES and self.recurrent_activation in (*_NAMES, None)
+        return self.is_standard and known and not several
 
-    def _biases(self):
-        """The two bias vectors that torch's kernels take."""
-        return [self.bias, torch.zeros_like(self.bias)]
+    @property
+    def has_kernel(self):
+        """Whether torch has a kernel for these activations."""
+        raise NotImplementedError
 
-    def run(self, x, states):
-        """Sequences through torch's kernel: [outputs, final states...]."""
-        weights = [in_layout(w, self.layouts[0]) for w in (self.kernel, self.recurrent_kernel)]
+    def native(self, dropping=True):
+        """Whether torch's kernel does the same, in training if `dropping`."""
+        several = self.dropout and self._mask_count > 1
+        return self.has_kernel and not (dropping and (several or self.recurrent_dropout))
+
+    def scan(self, x, states, dropping=False, native=False):
+        """All steps of sequences (steps, batch, features): (sequences of states, last states).
+
+        `dropping`: with dropout. `native`: through torch's kernel, which gives only the first
+        sequence, that of outputs.
+        """
+        if dropping:
+            x = self._drop(x, self._draw(x[0], self.dropout))
+        if native:
+            return self._run_kernel(x, states)
+        drop = self._draw(states[0], self.recurrent_dropout) if dropping else []
+        found = self._recurrence(self._project(x), states, drop[0] if drop else None)
+        return found[: self.states], found[self.states :]
+
+    def _run_kernel(self, x, states):
+        weights = [self._stored(self.kernel), self._stored(self.recurrent_kernel)]
         if self.use_bias:
-            weights += self._biases()
+            weights += self._both_biases()
         states = [s.unsqueeze(0) for s in states]
         hidden = states if len(states) > 1 else states[0]
-        # has_biases, layers, dropout, train (cuDNN needs it for gradients), bidirectional, batch_first
-        found = self.function()(x, hidden, weights, self.use_bias, 1, 0.0, True, False, True)
-        return [found[0], *(s.squeeze(0) for s in found[1:])]
+        # has_biases, layers, dropout, train (for gradients), bidirectional, batch_first
+        outputs, *last = self.kernel_function()(
+            x, hidden, weights, self.use_bias, 1, 0.0, True, False, False
+        )
+        return [outputs], [s.squeeze(0) for s in last]
+
+    def _both_biases(self):
+        """The two bias vectors that torch's kernels take."""
+        return [self.bias, torch.zeros_like(self.bias)]
 
 
 class SimpleRNNCell(_Cell):
@@ -185,13 +240,18 @@ class SimpleRNNCell(_Cell):
         recurrent_dropout=0.0,
         **kwargs,
     ):
-        self._set_up({k: v for k, v in locals().items() if k not in ("self", "__class__")})
+        self._set_up(locals())
 
-    def _has_kernel(self):
+    @property
+    def has_kernel(self):
         return self.activation in (activations.tanh, activations.relu)
 
-    def function(self):
+    def kernel_function(self):
         return torch.rnn_tanh if self.activation is activations.tanh else torch.rnn_relu
+
+    def _recurrence(self, x, states, drop):
+        kernel = self._stored(self.recurrent_kernel)
+        return apply(recurrences.simple, x, *states, kernel, drop, _NAMES[self.activation])
 
     def step(self, x, states, masks):
         h = self.activation(x + self._recur(states[0], masks, self.recurrent_kernel))
@@ -202,6 +262,7 @@ class LSTMCell(_Cell):
     """Input, forget and output gates around a carry; `unit_forget_bias` starts forgetting at 1."""
 
     gates = 4
+    states = 2
 
     def __init__(
         self,
@@ -224,29 +285,40 @@ class LSTMCell(_Cell):
         implementation=2,
         **kwargs,
     ):
-        self._set_up({k: v for k, v in locals().items() if k not in ("self", "__class__")})
-        self.state_size = (self.units, self.units)
+        self._set_up(locals())
 
     def _initial_bias(self, shape, dtype=None):
         if not self.unit_forget_bias:
             return super()._initial_bias(shape, dtype)
         bias = as_tensor(super()._initial_bias(shape, dtype)).clone()
-        bias[self.units : 2 * self.units] = 1.0
+        start = self._forget_at()
+        bias[start : start + self.output_size] = 1.0
         return bias
 
-    def _has_kernel(self):
+    def _forget_at(self):
+        """Where in the bias that of the forget gate begins."""
+        return self.output_size
+
+    @property
+    def has_kernel(self):
         return (
-            self.activation is activations.tanh
-            and self.recurrent_activation is activations.sigmoid
+            self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
         )
 
-    def function(self):
+    def kernel_function(self):
         return torch.lstm
 
+    def _recurrence(self, x, states, drop):
+        kernel = self._stored(self.recurrent_kernel)
+        names = _NAMES[self.activation], _NAMES[self.recurrent_activation]
+        return apply(recurrences.lstm, x, *states, kernel, drop, *names)
+
     def step(self, x, states, masks):
-        h, c = states
-        z = x + self._recur(h, masks, self.recurrent_kernel)
-        i, f, g, o = torch.chunk(z, 4, -1)
+        z = x + self._recur(states[0], masks, self.recurrent_kernel)
+        return self._gated(z, states[1])
+
+    def _gated(self, z, c, axis=-1):
+        i, f, g, o = torch.chunk(z, 4, axis)
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * self.activation(g)
         h = gate(o) * self.activation(c)
@@ -258,6 +330,7 @@ class GRUCell(_Cell):
     kernel, which then has a bias of its own, rather than the state before it."""
 
     gates = 3
+    kernel_layouts = (GRU_MATRIX, GRU_BIAS)  # of torch's kernel
 
     def __init__(
         self,
@@ -280,32 +353,47 @@ class GRUCell(_Cell):
         reset_after=False,
         **kwargs,
     ):
-        self._set_up({k: v for k, v in locals().items() if k not in ("self", "__class__")})
-        if self._has_kernel():
-            self.layouts = (GRU_MATRIX, GRU_BIAS)
+        self._set_up(locals())
+        if self.has_kernel:
+            self.layouts = self.kernel_layouts
 
     def _bias_shape(self):
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
     def _input_bias(self):
-        return self.bias[0] if self.reset_after and self.use_bias else self.bias
+        two = self.reset_after and self.use_bias
+        return self._both_biases()[0] if two else super()._input_bias()
 
-    def _biases(self):
-        bias = in_layout(self.bias, GRU_BIAS)
-        return [bias[0], bias[1]]
+    def _both_biases(self):
+        return record(torch.unbind, self._stored(self.bias))
+
+    @property
+    def _gate_order(self):
+        return GRU_BIAS.blocks if self.layouts is self.kernel_layouts else range(3)
 
     def _in_keras_order(self, gates):
-        return GRU_BIAS.to_keras(gates) if self.layouts[0] is GRU_MATRIX else gates
+        return GRU_BIAS.to_keras(gates) if self.layouts is self.kernel_layouts else gates
 
-    def _has_kernel(self):
+    @property
+    def has_kernel(self):
         return (
             self.reset_after
             and self.activation is activations.tanh
             and self.recurrent_activation is activations.sigmoid
         )
 
-    def function(self):
+    def kernel_function(self):
         return torch.gru
+
+    def _recurrence(self, x, states, drop):
+        kernel = self._stored(self.recurrent_kernel)
+        names = _NAMES[self.activation], _NAMES[self.recurrent_activation]
+        if not self.reset_after:
+            return apply(recurrences.gru, x, *states, kernel, drop, *names)
+        bias = self._both_biases()[1] if self.use_bias else None
+        first = self.layouts is self.kernel_layouts
+        function = recurrences.gru_reset_after
+        return apply(function, x, *states, kernel, bias, drop, *names, first)
 
     def step(self, x, states, masks):
         h, units = states[0], self.units
@@ -321,8 +409,9 @@ class GRUCell(_Cell):
         else:
             zr = gate(x_zr + self._recur(h, masks, kernel[:, : 2 * units]))
             z, r = zr[..., :units], zr[..., units:]
-            last = [masks[-1]] if masks else []
-            candidate = self.activation(x_h + self._recur(r * h, last, kernel[:, 2 * units :]))
+            candidate = self.activation(
+                x_h + self._recur(r * h, masks[-1:], kernel[:, 2 * units :])
+            )
         h = z * h + (1 - z) * candidate
         return h, [h]
 
@@ -385,33 +474,3 @@ class StackedRNNCells(Layer):
         config = dict(config)
         cells = [layers.deserialize(c, custom_objects) for c in config.pop("cells")]
         return cls(cells, **config)
-
-
-def rnn_init(cell_class, base, name):
-    """The constructor of a layer around `cell_class`: the cell's arguments and those of `base`."""
-    keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    own = [p for p in inspect.signature(cell_class.__init__).parameters.values() if p.kind is keyword]
-    loop = [p for p in inspect.signature(base.__init__).parameters.values() if p.kind is keyword][2:]
-    late = [p for p in own if p.name == "reset_after"]
-    own = [p for p in own if p not in late]
-    at = [p.name for p in own].index("bias_regularizer") + 1
-    activity = inspect.Parameter("activity_regularizer", keyword, default=None)
-    rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
-    signature = inspect.Signature([*own[:at], activity, *own[at:], *loop, *late, rest])
-    cell_arguments = {p.name for p in own + late} - {"self"}
-    loop_arguments = {p.name for p in loop} | {"activity_regularizer"}
-
-    def __init__(self, *args, **kwargs):
-        given = signature.bind(self, *args, **kwargs)
-        given.apply_defaults()
-        arguments = dict(given.arguments)
-        more = arguments.pop("kwargs")
-        cell_kwargs = {k: arguments[k] for k in cell_arguments}
-        if "dtype" in more:
-            cell_kwargs["dtype"] = more["dtype"]
-        cell = cell_class(**cell_kwargs)
-        base.__init__(self, cell, **{k: arguments[k] for k in loop_arguments}, **more)
-
-    __init__.__signature__ = signature
-    __init__.__qualname__ = f"{name}.__init__"
-    return __init__

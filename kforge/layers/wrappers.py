@@ -9,7 +9,7 @@ from ..engine import Layer
 from ..engine.layer import layers
 from ..engine.node import to_list
 from ..registry import has_arg
-from .recurrent import standardize_args
+from .rnn import standardize_args
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
 
@@ -237,7 +237,9 @@ class Bidirectional(Wrapper):
         (ahead, *ahead_states), (back, *back_states) = found
         if self.return_sequences:
             back = torch.flip(back, (1,))
-        merged = [ahead, back] if self.merge_mode is None else [_MERGES[self.merge_mode](ahead, back)]
+        merged = (
+            [ahead, back] if self.merge_mode is None else [_MERGES[self.merge_mode](ahead, back)]
+        )
         outputs = [*merged, *ahead_states, *back_states]
         return outputs if len(outputs) > 1 else outputs[0]
 
