@@ -70,11 +70,11 @@ class Contributions:
     def _all_metrics(self):
         return self._metrics + [m for layer in self._sublayers() for m in layer._all_metrics()]
 
-    def get_losses_for(self, inputs):
+    def get_losses_for(self, inputs=None):
         """Losses that depend on `inputs`; those that depend on none for None."""
         return _for_inputs(self._all_losses(), inputs)
 
-    def get_updates_for(self, inputs):
+    def get_updates_for(self, inputs=None):
         """Updates that depend on `inputs`; those that depend on none for None."""
         return _for_inputs(self._all_updates(), inputs)
 
