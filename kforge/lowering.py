@@ -5,30 +5,25 @@ that the graph holds become extra arguments of the generated function, so that a
 up. The learning phase is decided here: of each branch on it, only the one taken is generated.
 """
 
-import inspect
 import operator
-import sys
 
 import torch
 from torch import fx
 
-from . import passes, symbolic
+from . import generated, passes, symbolic
 from .symbolic import KerasTensor, Op, Symbolic, leaves
 from .variable import UPDATES, Variable, _update, is_update, to_numpy, update
 
-__all__ = ["Lowered", "effect", "evaluate", "gradients", "learning_phase", "lower", "update"]
-
-_fx_leaf = (
-    str,
-    int,
-    float,
-    bool,
-    complex,
-    type(None),
-    torch.dtype,
-    torch.device,
-    torch.memory_format,
-)
+__all__ = [
+    "Builder",
+    "Lowered",
+    "effect",
+    "evaluate",
+    "gradients",
+    "learning_phase",
+    "lower",
+    "update",
+]
 
 
 # ---- operations that lowering treats by itself ------------------------------------------------
@@ -255,11 +250,14 @@ def lower(outputs, inputs=(), updates=(), phase=0, create_graph=False):
     `inputs` may be any symbolic tensors: the graph is cut there. Raises `ValueError` where an
     output needs a placeholder that is not among them.
     """
-    builder = _Builder(inputs, phase)
+    builder = Builder(inputs, phase)
     return builder.build(list(outputs), list(updates), create_graph)
 
 
-class _Builder:
+class Builder:
+    """Generates functions. Subclasses may place the tensors that a graph holds otherwise (`hold`),
+    or compute operations otherwise (`call`)."""
+
     def __init__(self, inputs, phase):
         self.inputs, self.phase = list(inputs), phase
         self.graph = fx.Graph()
@@ -269,6 +267,21 @@ class _Builder:
         self.changes = []
 
     def build(self, outputs, updates, create_graph):
+        """The `Lowered` function."""
+        results = self.compute(outputs, updates, create_graph)
+        n, changes = len(results), []
+        for kind, variable, operands, extra in self.changes:
+            positions = list(range(len(results), len(results) + len(operands)))
+            results += operands
+            change = UPDATES[kind][0] if variable is not None else kind
+            changes.append((change, variable, positions, extra))
+        self.graph.output(tuple(results))
+        passes.optimize(self.graph)
+        module = fx.GraphModule(torch.nn.Module(), self.graph, "Lowered")
+        return Lowered(module, self.captured, n, changes, self.needs_grad, self.phase)
+
+    def compute(self, outputs, updates, create_graph=False):
+        """Adds all operations; gives the nodes of `outputs`, and puts the updates in `changes`."""
         fed = {t.key for t in self.inputs}
         roots = [t for t in leaves([outputs, updates]) if isinstance(t, KerasTensor)]
         order = _topological(roots, fed, self.phase)
@@ -281,17 +294,8 @@ class _Builder:
             self.emit(op)
         for value in updates:
             self.value(value, side_effect=True)
-        results = [self.value(t) for t in outputs]
-        n, changes = len(results), []
-        for kind, variable, operands, extra in self.changes:
-            positions = list(range(len(results), len(results) + len(operands)))
-            results += operands
-            change = UPDATES[kind][0] if variable is not None else kind
-            changes.append((change, variable, positions, extra))
-        self.graph.output(tuple(results))
-        passes.optimize(self.graph)
-        module = fx.GraphModule(torch.nn.Module(), self.graph, "Lowered")
-        return Lowered(module, self.captured, n, changes, bool(grads), self.phase)
+        self.needs_grad = bool(grads)
+        return [self.value(t) for t in outputs]
 
     def place(self, order, outputs):
         """Placeholders come first: the inputs, then every tensor that the graph holds."""
@@ -303,15 +307,18 @@ class _Builder:
         for leaf in held + leaves(outputs):
             tensor = leaf.native if isinstance(leaf, Variable) else leaf
             if isinstance(tensor, torch.Tensor) and id(tensor) not in self.nodes:
-                name = getattr(tensor, "keras_name", "constant")
-                self.nodes[id(tensor)] = self.parameter(name)
-                self.captured.append(tensor)
+                self.nodes[id(tensor)] = self.hold(tensor)
         for key in [k for k in self.nodes if k in self.tracked]:
             self.nodes[key] = self.graph.call_function(_track, (self.nodes[key],))
 
+    def hold(self, tensor):
+        """The node of a tensor that the graph holds: a parameter, to which it is passed."""
+        self.captured.append(tensor)
+        return self.parameter(getattr(tensor, "keras_name", "constant"))
+
     def parameter(self, name):
         """A parameter of the generated function, under a name that no other has."""
-        node = self.graph.placeholder(_identifier(name))
+        node = self.graph.placeholder(generated.identifier(name))
         node.target = node.name
         return node
 
@@ -347,10 +354,9 @@ class _Builder:
         name = getattr(op.func, "__name__", "")
         if getattr(torch.Tensor, name, None) is op.func:
             return self.graph.call_method(name, tuple(args), kwargs)
-        flat = leaves([args, kwargs])
-        if all(isinstance(a, (fx.Node, *_fx_leaf)) for a in flat) and _importable(op.func):
+        if generated.can_say(op.func, args, kwargs):
             return self.graph.call_function(op.func, tuple(args), kwargs)
-        function, nodes = _closure(op.func, args, kwargs, op.name)
+        function, nodes = generated.closure(op.func, args, kwargs, op.name)
         return self.graph.call_function(function, tuple(nodes))
 
     def argument(self, leaf):
@@ -369,14 +375,7 @@ class _Builder:
             if x.layout is None:
                 return node
             if ("keras", id(x.native)) not in self.nodes:
-                function = x.layout.to_keras
-                if hasattr(x.layout, "order"):
-                    keras = self.graph.call_function(torch.permute, (node, x.layout.order))
-                else:
-                    keras = self.graph.call_function(
-                        _closure(function, (node,), {}, "to_keras")[0], (node,)
-                    )
-                self.nodes["keras", id(x.native)] = keras
+                self.nodes["keras", id(x.native)] = self.in_keras_layout(x.layout, node, x.native)
             return self.nodes["keras", id(x.native)]
         if not isinstance(x, KerasTensor):
             return self.nodes[id(x)] if isinstance(x, torch.Tensor) else x
@@ -389,6 +388,25 @@ class _Builder:
             node = self.graph.call_function(_track, (node,))
         self.nodes[x.key] = node
         return node
+
+    def in_keras_layout(self, layout, node, native):
+        """The node of a variable's value in Keras's layout."""
+        stored = KerasTensor(Op(symbolic.placeholder), None, (native.detach().to("meta"),) * 2)
+        self.nodes[stored.key] = node
+        return self.inline([layout.to_keras(stored)], stored.op.serial)[0]
+
+    def inline(self, tensors, start):
+        """Adds the operations, recorded after the one numbered `start`, that make `tensors`."""
+        new, waiting = set(), [t.op for t in tensors if isinstance(t, KerasTensor)]
+        while waiting:
+            op = waiting.pop()
+            if op.serial > start and op not in new:
+                new.add(op)
+                needed = _dependencies(op, self.phase)
+                waiting += [t.op for t in needed if isinstance(t, KerasTensor)]
+        for op in sorted(new, key=lambda op: op.serial):
+            self.emit(op)
+        return [self.value(t) for t in tensors]
 
     def change(self, op):
         kind, variable, operand, *extra = op.args
@@ -407,48 +425,6 @@ class _Builder:
 
 def _nested(grads):
     return any(op.func is _grad for g in grads for op in ancestors(g.args[0]))
-
-
-def _identifier(name):
-    return "".join(c if c.isalnum() else "_" for c in name)
-
-
-def _importable(function):
-    """Whether generated code can name `function`: it is found under its own name."""
-    if inspect.isbuiltin(function) or function in (getattr, bool):
-        return True
-    module = sys.modules.get(getattr(function, "__module__", None) or "")
-    name = getattr(function, "__name__", "")
-    return name.isidentifier() and getattr(module, name, None) is function
-
-
-def _closure(function, args, kwargs, name):
-    """A function of the nodes among the arguments only; everything else is bound."""
-    nodes = []
-
-    def mark(leaf):
-        if not isinstance(leaf, fx.Node):
-            return leaf
-        nodes.append(leaf)
-        return _Slot(len(nodes) - 1)
-
-    args, kwargs = symbolic._map(mark, args), symbolic._map(mark, kwargs)
-
-    def call(*values):
-        def fill(leaf):
-            return values[leaf.index] if type(leaf) is _Slot else leaf
-
-        return function(*symbolic._map(fill, args), **symbolic._map(fill, kwargs))
-
-    call.__name__ = call.__qualname__ = _identifier(name) or "call"
-    return call, nodes
-
-
-class _Slot:
-    __slots__ = ("index",)
-
-    def __init__(self, index):
-        self.index = index
 
 
 # Operations that always give memory of their own.

@@ -15,7 +15,7 @@ ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
 LEVELS = """
     config registry compat passes tuning
     devices utils
-    symbolic variable lowering
+    generated symbolic variable lowering
     backend weighting
     activations constraints functions initializers losses optimizers regularizers
     metrics
