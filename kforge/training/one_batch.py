@@ -94,10 +94,9 @@ class OneBatchMethods:
         """Outputs of a step as arrays that share memory with nothing else."""
         with loop.inference(step):
             found = step(batch)
-        if step.aliases:
-            found = [out.clone() for out in found]
-        found = [out.detach().cpu().contiguous().numpy() for out in found]
-        return found[0] if len(found) == 1 else found
+        if step.aliases or step.lowered.needs_grad or not found[0].is_cpu:
+            found = [out.detach().clone().cpu().contiguous() for out in found]
+        return found[0].numpy() if len(found) == 1 else [out.numpy() for out in found]
 
     def _report(self, loss, reset):
         """The loss and the metrics as numbers."""
