@@ -349,7 +349,7 @@ def accept(function, old, name=None):
             return function(*args, **kwargs)
         args, kwargs, changed = convert(old, args, kwargs)
         if changed and not _is_ours(sys._getframe(1)):
-            _warn(name or type(args[0]).__name__, args[1:], kwargs, changed)
+            tell(name or type(args[0]).__name__, args[1:], kwargs, changed)
         return function(*args, **kwargs)
 
     return accepting
@@ -373,7 +373,7 @@ def replaced(name, cls):
     def make(*args, **kwargs):
         args, kwargs, changed = convert(TABLE[name], (None, *args), kwargs)
         if not _is_ours(sys._getframe(1)):
-            _warn(name, args[1:], kwargs, changed, cls.__name__)
+            tell(name, args[1:], kwargs, changed, cls.__name__)
         return cls(*args[1:], **kwargs)
 
     make.__name__ = make.__qualname__ = name
@@ -381,7 +381,8 @@ def replaced(name, cls):
     return make
 
 
-def _warn(name, args, kwargs, changed, now=None):
+def tell(name, args, kwargs, changed=(), now=None):
+    """Warns that `name` was called in old words, and shows the call in new ones."""
     dropped = ", ".join(f"`{old}`" for old, new in changed if new is None)
     notes = dict.fromkeys(NOTES.get(old, "") for old, _ in changed)
     warnings.warn(
@@ -416,6 +417,11 @@ def _source(value):
 
 def _is_ours(frame):
     return (frame.f_globals.get("__name__") or "").partition(".")[0] == __name__.partition(".")[0]
+
+
+def is_own_call():
+    """Whether the caller was called by kforge itself, and not by a user's code."""
+    return _is_ours(sys._getframe(2))
 
 
 def user_level():

@@ -99,9 +99,9 @@ HOMES = {
         " make_batches should_run_validation standardize_input_data"
     ),
     "initializers": "initializers=",
-    "layers": "layers= layer_module=",
+    "layers": "layers= layer_module= Highway MaxoutDense Merge TimeDistributedDense",
     "layers.core": "Lambda",
-    "layers.merge": "concatenate",
+    "layers.merge": "concatenate merge=",
     "layers.pooling": (
         "AveragePooling1D AveragePooling2D AveragePooling3D MaxPooling1D MaxPooling2D MaxPooling3D"
     ),
@@ -116,7 +116,7 @@ HOMES = {
     "metrics": "metrics_module=",
     "models": "models= clone_model",
     "optimizers": "optimizers=",
-    "regularizers": "regularizers=",
+    "regularizers": "regularizers= activity_l1=l1 activity_l1l2=l1_l2 activity_l2=l2 l1l2=l1_l2",
     "utils": "utils=",
     "utils.conv_utils": "conv_utils= convert_kernel",
     "utils.data_utils": "GeneratorEnqueuer OrderedEnqueuer Sequence get_file",
@@ -157,7 +157,10 @@ SHOWN = {
     "datasets.imdb": "get_file",
     "datasets.mnist": "get_file",
     "datasets.reuters": "get_file",
-    "engine": "Container Input InputLayer InputSpec Layer Model Network Node get_source_inputs",
+    "engine": (
+        "Container Input InputLayer InputSpec Layer Merge Model Network Node get_source_inputs"
+        " merge"
+    ),
     "engine.base_layer": (
         "K Node count_params disable_tracking has_arg initializers interfaces is_all_none"
         " object_list_uid to_list unpack_singleton"
@@ -195,7 +198,10 @@ SHOWN = {
     "layers.convolutional_recurrent": (
         f"{_LAYERS} ConvRecurrent2D RNN Recurrent conv_utils has_arg to_list transpose_shape"
     ),
-    "layers.core": f"{_LAYERS} deserialize_keras_object func_dump func_load has_arg",
+    "layers.core": (
+        f"{_LAYERS} Highway MaxoutDense Merge TimeDistributedDense deserialize_keras_object"
+        " func_dump func_load has_arg"
+    ),
     "layers.cudnn_recurrent": "InputSpec K RNN constraints initializers regularizers",
     "layers.embeddings": "K Layer constraints initializers interfaces regularizers to_list",
     "layers.local": f"{_LAYERS} conv_utils",
@@ -218,7 +224,7 @@ SHOWN = {
     "preprocessing": "backend utils",
     "preprocessing.image": "backend generic_utils utils",
     "preprocessing.sequence": "utils",
-    "regularizers": _SERIAL,
+    "regularizers": f"{_SERIAL} activity_l1 activity_l1l2 activity_l2 l1l2",
     "utils.conv_utils": "K",
     "utils.data_utils": "Progbar",
     "utils.layer_utils": "K convert_kernel",

@@ -1,12 +1,14 @@
 """`Sequential`: a model that is a chain of layers."""
 
+import itertools
+
 from ..registry import plain
 from ..symbolic import KerasTensor
 from .inputs import Input, InputLayer
 from .layer import Layer, automatic_name, layers
 from .model import Model
 from .network import Graph
-from .node import to_list
+from .node import to_list, unpack
 
 __all__ = ["Sequential"]
 
@@ -30,9 +32,9 @@ class Sequential(Model):
 
     @property
     def layers(self):
-        """The layers, without the input layer."""
+        """The layers, without the input layers at the start."""
         chain = vars(self).get("_chain", [])
-        return chain[1:] if chain and isinstance(chain[0], InputLayer) else list(chain)
+        return chain[len(_inputs_of(chain)) :]
 
     @property
     def model(self):
@@ -51,13 +53,13 @@ class Sequential(Model):
 
     def _extend(self, layer):
         """Calls a layer on the end of the chain and takes it into the graph."""
-        before = self._graph or _chain_start(self._chain[0])
+        before = self._graph or _chain_start(self._chain)
         if layer.name in self._modules:
             raise ValueError(
                 f'The name "{layer.name}" is used 2 times in the model. All layer names should be '
                 "unique."
             )
-        outputs = layer(before.outputs[0])
+        outputs = layer(unpack(before.outputs))
         if isinstance(outputs, list):
             raise ValueError(
                 "All layers in a Sequential model should have a single output tensor. For "
@@ -73,17 +75,17 @@ class Sequential(Model):
         first = layer
         while isinstance(first, Model) and not hasattr(first, "batch_input_shape"):
             if first._graph is not None and not isinstance(first, Sequential):
-                self._chain.append(self._input_for(layer, first.input_shape, first.inputs[0].dtype))
+                several = len(first.inputs) > 1  # merged branches
+                for i, x in enumerate(first.inputs):
+                    name = f"{layer.name}_input" + f"_{i + 1}" * several
+                    self._chain.append(_input_layer(name, tuple(x.shape), x.dtype))
                 return
             if not first.layers:
                 return
             first = first.layers[0]
         if hasattr(first, "batch_input_shape"):
-            self._chain.append(self._input_for(layer, first.batch_input_shape, first.dtype))
-
-    def _input_for(self, layer, shape, dtype):
-        name = f"{layer.name}_input"
-        return Input(batch_shape=shape, dtype=dtype, name=name)._keras_history[0]
+            name, shape = f"{layer.name}_input", first.batch_input_shape
+            self._chain.append(_input_layer(name, shape, first.dtype))
 
     def pop(self):
         """Removes the last layer. Raises `TypeError` if there is none."""
@@ -94,9 +96,9 @@ class Sequential(Model):
         if self._graph is None:
             return
         layer._inbound_nodes.remove(self._graph.nodes[-1])
-        graph = _chain_start(self._chain[0])
+        graph = _chain_start(self._chain)
         graph.layers += self.layers
-        graph.nodes += self._graph.nodes[1:-1]
+        graph.nodes += self._graph.nodes[len(graph.nodes) : -1]
         graph.outputs = graph.nodes[-1].output_tensors
         self._graph, self.built = None, False
         self._inbound_nodes.clear()
@@ -165,10 +167,21 @@ class Sequential(Model):
         return model
 
 
-def _chain_start(input_layer):
-    """The graph of an input layer alone."""
-    node = input_layer._inbound_nodes[0]
-    return Graph(list(node.output_tensors), list(node.output_tensors), [input_layer], [node])
+def _input_layer(name, shape, dtype):
+    return Input(batch_shape=shape, dtype=dtype, name=name)._keras_history[0]
+
+
+def _inputs_of(chain):
+    """The input layers at the start of a chain."""
+    return list(itertools.takewhile(lambda layer: isinstance(layer, InputLayer), chain))
+
+
+def _chain_start(chain):
+    """The graph of the input layers of a chain alone."""
+    found = _inputs_of(chain)
+    nodes = [layer._inbound_nodes[0] for layer in found]
+    tensors = [t for node in nodes for t in node.output_tensors]
+    return Graph(tensors, list(tensors), found, nodes)
 
 
 layers.register(Sequential)

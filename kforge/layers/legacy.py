@@ -1,20 +1,27 @@
 """Layers of Keras 1 that later versions kept for old models."""
 
+import types
+
 import torch
 
 from .. import initializers
-from ..compat.arguments import replaced
-from ..engine import InputSpec, Layer
-from ..engine.layer import layers
+from ..compat.arguments import is_own_call, replaced, tell
+from ..engine import InputSpec, Layer, Model
+from ..engine.layer import layers as registry
+from ..engine.node import to_list
+from . import merge as merging
 from .convolutional import Conv1D, Conv2D
-from .core import Dense
+from .core import Dense, Lambda
+from .merge import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply
 from .variants import without
 
 __all__ = [
     "AtrousConvolution1D",
     "AtrousConvolution2D",
+    "Cosine",
     "Highway",
     "MaxoutDense",
+    "Merge",
     "TimeDistributedDense",
 ]
 
@@ -147,5 +154,120 @@ AtrousConvolution1D = replaced("AtrousConvolution1D", Conv1D)
 AtrousConvolution2D = replaced("AtrousConvolution2D", Conv2D)
 TimeDistributedDense = replaced("TimeDistributedDense", Dense)
 
-for _function in (AtrousConvolution1D, AtrousConvolution2D, TimeDistributedDense):
-    layers.register(_function)
+
+class Cosine(Dot):
+    """Cosines of vectors along `axes`, with an axis of size 1 after the batch, as in Keras 1."""
+
+    def __init__(self, axes, **kwargs):
+        super().__init__(axes, normalize=True, **kwargs)
+
+    def call(self, inputs):
+        return super().call(inputs).unsqueeze(1)
+
+    def compute_output_shape(self, input_shape):
+        batch, *rest = super().compute_output_shape(input_shape)
+        return (batch, 1, *rest)
+
+
+# The layers that `Merge` was, by mode.
+MODES = {
+    "ave": Average,
+    "concat": Concatenate,
+    "cos": Cosine,
+    "dot": Dot,
+    "max": Maximum,
+    "min": Minimum,
+    "mul": Multiply,
+    "sum": Add,
+}
+
+
+def Merge(
+    layers=None,
+    mode="sum",
+    concat_axis=-1,
+    dot_axes=-1,
+    output_shape=None,
+    output_mask=None,
+    arguments=None,
+    node_indices=None,
+    tensor_indices=None,
+    name=None,
+    **kwargs,
+):
+    """The layer that merges tensors in Keras 1's way `mode`: `Concatenate`, `Dot`, `Add`, ...
+
+    `mode` may be a function of the list of tensors. With `layers`, models or configs of them, it
+    is a model of their inputs that merges what they give.
+    """
+    if mode not in MODES and not callable(mode):
+        raise ValueError(f"Invalid merge mode: {mode!r}. Expected one of {[*MODES]}.")
+    kwargs = {k: v for k, v in kwargs.items() if k in ("trainable", "dtype")}
+    if callable(mode):
+        made = Lambda(mode, output_shape, output_mask, arguments, name=name, **kwargs)
+    elif mode == "concat":
+        made = Concatenate(concat_axis, name=name, **kwargs)
+    elif mode in ("dot", "cos"):
+        made = MODES[mode](_axes(dot_axes), name=name, **kwargs)
+    else:
+        made = MODES[mode](name=name, **kwargs)
+    if not is_own_call():
+        now, words = _today(made)
+        tell("Merge", (), words, now=now)
+    return _merged(made, layers) if layers else made
+
+
+def _today(layer):
+    """(name, arguments) of what `merge` and `Merge` are in Keras 2."""
+    if isinstance(layer, Dot):
+        normalized = {"normalize": True} if layer.normalize else {}
+        return "Dot", {"axes": layer.axes, **normalized}
+    axis = {"axis": layer.axis} if isinstance(layer, Concatenate) else {}
+    return type(layer).__name__, axis
+
+
+def _axes(axes):
+    """Axes as `Dot` takes them; Keras 1 took lists for each tensor."""
+    if not isinstance(axes, (list, tuple)):
+        return axes
+    return tuple(a[0] if isinstance(a, (list, tuple)) else a for a in axes)
+
+
+def _merged(layer, branches):
+    """A model from the inputs of `branches` to what `layer` makes of their outputs."""
+    branches = [
+        registry.deserialize(branch) if isinstance(branch, dict) else branch for branch in branches
+    ]
+    inputs = dict.fromkeys(x for branch in branches for x in to_list(branch.input))
+    return Model(list(inputs), layer([branch.output for branch in branches]), name=layer.name)
+
+
+def merge(
+    inputs,
+    mode="sum",
+    concat_axis=-1,
+    dot_axes=-1,
+    output_shape=None,
+    output_mask=None,
+    arguments=None,
+    name=None,
+):
+    """Merges tensors in Keras 1's way `mode` (see `Merge`)."""
+    made = Merge(None, mode, concat_axis, dot_axes, output_shape, output_mask, arguments, name=name)
+    if not is_own_call():
+        now, words = _today(made)
+        now = f"{now}(...)" if isinstance(made, Lambda) else now.lower()
+        tell("merge", (inputs,), words, now=now)
+    return made(inputs)
+
+
+class _MergeModule(types.ModuleType):
+    """`keras.layers.merge`: a module in Keras 2, in Keras 1 the function."""
+
+    __call__ = staticmethod(merge)
+
+
+merging.__class__ = _MergeModule
+
+for _function in (AtrousConvolution1D, AtrousConvolution2D, Merge, TimeDistributedDense):
+    registry.register(_function)

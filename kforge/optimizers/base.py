@@ -7,18 +7,18 @@ One optimizer may be prepared for several lists (two models that share it): each
 own; the learning rate and the count of iterations are common.
 """
 
-import functools
 import warnings
 import weakref
 
 import torch
 
 from .. import config, lowering, symbolic
+from ..compat.interfaces import legacy_get_updates_support
 from ..registry import has_arg
 from ..symbolic import as_tensor, record, torch_dtype
 from ..variable import Variable
 
-__all__ = ["Optimizer", "Scalar", "clip_norm", "legacy_get_updates_support"]
+__all__ = ["Optimizer", "Scalar", "clip_norm"]
 
 # What configs of tf.keras say that Keras has no word for. None: without influence on a loaded
 # optimizer; otherwise the only value that can be honoured (None always can).
@@ -72,22 +72,6 @@ def _number(value, name, dtype):
         return as_tensor(lowering.evaluate(value), dtype).reshape(())
     except (TypeError, RuntimeError) as error:
         raise ValueError(f"{name.removesuffix(':0')} must be a number, got {value!r}.") from error
-
-
-def legacy_get_updates_support(get_updates):
-    """Lets `get_updates(loss, params)` also take (params, loss) and (params, constraints, loss)."""
-
-    @functools.wraps(get_updates)
-    def method(self, *args, **kwargs):
-        kwargs.pop("constraints", None)
-        if args and isinstance(args[0], (list, tuple)):
-            kwargs["params"] = args[0]
-            if len(args) > 1:
-                kwargs["loss"] = args[-1]
-            args = ()
-        return get_updates(self, *args, **kwargs)
-
-    return method
 
 
 class Optimizer:
