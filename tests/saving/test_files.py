@@ -13,8 +13,6 @@ FOREIGN = golden.DATA.parent / "foreign"
 
 # Bytecode of Python 3.7, which no other Python can run.
 BYTECODE = {"lambda", "lambda_arguments"}
-# Keras 2.3.1 itself has another order of `get_weights`, or other defaults of layers.
-OF_TF_KERAS = {"nested", "weights_rnn"}
 
 
 @golden.cases("h5_keras122")
@@ -37,16 +35,18 @@ def test_keras_2_3(case):
     if case.id in BYTECODE:
         with pytest.raises(ValueError, match="'lambda_1' holds a function as bytecode"):
             golden.run(case)
+    elif case.id == "nested":  # a bias before a normalization: its gradient is rounding noise
+        golden.check(case, atol=1e-3)
     else:
         golden.check(case)
 
 
 @golden.cases("h5_tf_keras")
 def test_tf_keras(case):
-    if case.id == "weights_rnn":
+    if case.id == "weights_rnn":  # a GRU's defaults are others there
         with pytest.raises(ValueError, match="`reset_after=True`, the other without"):
             golden.run(case)
-    elif case.id == "nested":
+    elif case.id == "nested":  # so is the order of `get_weights`
         found, wanted = golden.run(case), case.expected()
         for name in ("predict", "resume"):
             golden.same(found[name], wanted[name], case.spec["rtol"], golden.ATOL)
