@@ -28,6 +28,7 @@ __all__ = [
     "image_data_format",
     "name_scope",
     "reset_uids",
+    "scope",
     "scoped",
     "set_epsilon",
     "set_floatx",
@@ -157,6 +158,11 @@ def name_scope(name):
         yield name
     finally:
         _scopes.pop()
+
+
+def scope():
+    """The names of the scopes around, joined by slashes."""
+    return "/".join(name for name, _ in _scopes)
 
 
 def scoped(name):

@@ -190,14 +190,14 @@ _serials = itertools.count()
 
 
 class Op:
-    """A recorded operation: what to call, with what. `serial` grows in the order of recording."""
+    """A recorded operation: what to call, with what; its number; the names of the layers around."""
 
-    __slots__ = ("args", "func", "kwargs", "name", "serial")
+    __slots__ = ("args", "func", "kwargs", "name", "scope", "serial")
 
     def __init__(self, func, args=(), kwargs=None, name=None):
         self.func, self.args, self.kwargs = func, args, kwargs or {}
         self.name = name or getattr(func, "__name__", type(func).__name__)
-        self.serial = next(_serials)
+        self.serial, self.scope = next(_serials), config.scope()
 
     def __repr__(self):
         return f"<Op {self.name}>"
@@ -263,6 +263,10 @@ class KerasTensor(Symbolic):
     def __repr__(self):
         dtype = str(self.dtype).removeprefix("torch.")
         return f'<KerasTensor "{self.name}" shape={tuple(self.shape)} dtype={dtype}>'
+
+
+# The class of what operations give: an export, which needs to know sizes, uses one of its own.
+tensor_class = KerasTensor
 
 
 def is_symbolic(x):
@@ -487,4 +491,4 @@ def _result(op, index, probes):
     first, second = probes
     if not isinstance(first, torch.Tensor) and (first is None or first == second):
         return first  # x.dim(), x.is_floating_point(): known now
-    return KerasTensor(op, index, probes)
+    return tensor_class(op, index, probes)

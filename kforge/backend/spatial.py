@@ -9,6 +9,8 @@ How much that is may depend on the size of the input; where it is unknown, the s
 in each run.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -55,7 +57,8 @@ def _same_padding(size, window, stride):
     if stride == 1:
         return window - 1
     outputs = -(-size // stride)
-    return max((outputs - 1) * stride + window - size, 0)
+    missing = (outputs - 1) * stride + window - size
+    return max(missing, 0) if isinstance(missing, int) else torch.sym_max(missing, 0)
 
 
 def conv_transpose_length(size, window, stride, padding, dilation=1, output_padding=None):
@@ -127,9 +130,22 @@ def _conv(x, kernel, bias, strides, padding, dilation, groups):
     if padding == "same":
         reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilation)]
         totals = [_same_padding(*axis) for axis in zip(x.shape[2:], reach, strides)]
-        before = [t // 2 for t in totals]
-        x = _pad_end(x, [t % 2 for t in totals])
+        if not _all_known(totals):
+            x = _pad_around(x, totals)
+        else:
+            before = [t // 2 for t in totals]
+            x = _pad_end(x, [t % 2 for t in totals])
     return _CONV[len(strides)](x, kernel, bias, strides, before, dilation, groups)
+
+
+def _all_known(sizes):
+    """Whether these are plain numbers, not what an export leaves to be computed."""
+    return all(isinstance(n, int) for n in sizes)
+
+
+def _pad_around(x, totals, value=0.0):
+    amounts = [n for t in reversed(totals) for n in (t // 2, t - t // 2)]
+    return F.pad(x, amounts, value=value)
 
 
 def _pad_end(x, amounts):
@@ -158,7 +174,7 @@ def conv_transpose(
         output_padding = per_axis(output_padding, rank)
     _check_padding(padding)
     x = channels_first(x, data_format)
-    known = None not in x.shape[2:] and all(isinstance(n, int) for n in output_size or ())
+    known = output_size is None or (None not in x.shape[2:] and _all_known(output_size))
     run = _call if known else apply
     out = run(
         _conv_transpose, x, kernel, bias, strides, padding, dilation, output_size, output_padding
@@ -168,8 +184,8 @@ def conv_transpose(
 
 def _conv_transpose(x, kernel, bias, strides, padding, dilation, output_size, output_padding):
     rank, window, inputs = len(strides), kernel.shape[2:], x.shape[2:]
-    if output_size is None:
-        output_padding = output_padding or [None] * rank
+    if output_size is None:  # what is missing depends on no size
+        inputs, output_padding = (1,) * rank, output_padding or [None] * rank
         output_size = [
             conv_transpose_length(n, k, s, padding, d, extra)
             for n, k, s, d, extra in zip(inputs, window, strides, dilation, output_padding)
@@ -183,9 +199,8 @@ def _conv_transpose(x, kernel, bias, strides, padding, dilation, output_size, ou
     # torch can make the result longer, at its end; too long by one, it is cut.
     longer = [max(m, 0) for m in missing]
     out = _TRANSPOSE[rank](x, kernel, bias, strides, before, longer, 1, dilation)
-    for axis, (m, size) in enumerate(zip(missing, output_size)):
-        out = out.narrow(axis + 2, 0, size) if m < 0 else out
-    return out
+    too_long = any(m < 0 for m in missing)
+    return out[(..., *(slice(min(m, 0) or None) for m in missing))] if too_long else out
 
 
 def patches(x, window, strides, data_format=None):
@@ -233,6 +248,8 @@ def _pool(x, size, strides, padding, mode):
         return _pool(x.unsqueeze(2), (1, *size), (1, *strides), padding, mode).squeeze(2)
     rank, same = len(size), padding == "same"
     totals = [_same_padding(*a) if same else 0 for a in zip(x.shape[2:], size, strides)]
+    if not _all_known(totals):
+        return _pool_padded(x, size, strides, totals, mode)
     # An odd zero at the end: strides reach it when the number of windows is rounded up; without
     # strides, one zero more is put on both sides, and the first window dropped.
     drop = [t % 2 if s == 1 else 0 for t, s in zip(totals, strides)]
@@ -242,6 +259,15 @@ def _pool(x, size, strides, padding, mode):
     else:
         out = _AVERAGE[rank](x, size, strides, before, same, False)
     return out[(..., *(slice(d, None) for d in drop))] if any(drop) else out
+
+
+def _pool_padded(x, size, strides, totals, mode):
+    rank = len(size)
+    if mode == "max":
+        return _MAX[rank](_pad_around(x, totals, -math.inf), size, strides)
+    present = _pad_around(torch.ones_like(x[:1, :1]), totals)
+    means = _AVERAGE[rank](_pad_around(x, totals), size, strides)
+    return means / _AVERAGE[rank](present, size, strides)
 
 
 def resize(x, factors, data_format=None, interpolation="nearest"):
