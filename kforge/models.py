@@ -86,7 +86,7 @@ def _clone_graph(model, input_tensors):
             )
         names = [f"input_wrapper_for_{name}" for name in model.input_names]
         tensors = [_as_input(t, name) for t, name in zip(given, names)]
-    made = {t.key: x for t, x in zip(graph.inputs, tensors)}
+    made = dict(zip(graph.inputs, tensors))
     twins = {}
     for node in graph.nodes:
         layer = node.outbound_layer
@@ -94,8 +94,8 @@ def _clone_graph(model, input_tensors):
             continue
         if layer not in twins:
             twins[layer] = clone_model(layer) if isinstance(layer, Model) else _clone_layer(layer)
-        inputs = unpack([made[t.key] for t in node.input_tensors])
+        inputs = unpack([made[t] for t in node.input_tensors])
         outputs = to_list(twins[layer](inputs, **node.arguments))
-        made.update((t.key, x) for t, x in zip(node.output_tensors, outputs))
-    outputs = [made[t.key] for t in graph.outputs]
+        made.update(zip(node.output_tensors, outputs))
+    outputs = [made[t] for t in graph.outputs]
     return Model(tensors, unpack(outputs), name=model.name)

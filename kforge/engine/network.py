@@ -142,13 +142,12 @@ def run_graph(graph, inputs, masks=None):
     Layers are computed, not called: no call is noted, as if the graph were one layer.
     """
     masks = masks or [None] * len(inputs)
-    values = {t.key: (x, m) for t, x, m in zip(graph.inputs, inputs, masks)}
+    values = {t: (x, m) for t, x, m in zip(graph.inputs, inputs, masks)}
     for node in graph.nodes:
-        keys = [t.key for t in node.output_tensors]
-        if all(k in values for k in keys) or isinstance(node.outbound_layer, InputLayer):
+        if isinstance(node.outbound_layer, InputLayer):
             continue
         layer = node.outbound_layer
-        pairs = [values[t.key] for t in node.input_tensors]
+        pairs = [values[t] for t in node.input_tensors]
         given = unpack([x for x, _ in pairs])
         mask = unpack([m for _, m in pairs])
         kwargs = dict(node.arguments)
@@ -160,11 +159,10 @@ def run_graph(graph, inputs, masks=None):
             kwargs["mask"] = mask
         outputs, output_mask = _compute(layer, given, kwargs, mask)
         output_masks = (
-            to_list(output_mask) if isinstance(output_mask, list) else [output_mask] * len(keys)
+            output_mask if isinstance(output_mask, list) else [output_mask] * len(outputs)
         )
-        for key, x, m in zip(keys, outputs, output_masks):
-            values[key] = (x, m)
-    found = [values[t.key] for t in graph.outputs]
+        values.update(zip(node.output_tensors, zip(outputs, output_masks)))
+    found = [values[t] for t in graph.outputs]
     return [x for x, _ in found], [m for _, m in found]
 
 
