@@ -44,9 +44,11 @@ def bounded():
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")  # the peak starts anew from what is in use
         before = peak_memory()
-    start = time.perf_counter()
+    start, began = time.process_time(), time.perf_counter()
     yield
-    assert time.perf_counter() - start < SECONDS
+    # The machine may be busy with other things, but not for ever.
+    assert time.process_time() - start < SECONDS
+    assert time.perf_counter() - began < 20 * SECONDS
     if measure:
         assert peak_memory() - before < BYTES
 
