@@ -4,6 +4,7 @@ from ..engine import Input, InputLayer, InputSpec, Layer
 from ..engine.layer import layers as _registry
 from .advanced_activations import *
 from .convolutional import *
+from .convolutional_recurrent import *
 from .core import *
 from .cudnn_recurrent import *
 from .embeddings import *

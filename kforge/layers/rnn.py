@@ -93,22 +93,19 @@ class RNN(Layer):
     # ---- shapes and masks ----
 
     def compute_output_shape(self, input_shape):
-        batch, steps = _first_shape(input_shape)[:2]
+        shape = _first_shape(input_shape)
         sizes = to_list(self.cell.state_size)
         size = getattr(self.cell, "output_size", None)
-        output = self._feature_shape(sizes[0] if size is None else size)
-        output = (batch, steps, *output) if self.return_sequences else (batch, *output)
+        output = self._state_shape(sizes[0] if size is None else size, shape)
+        if self.return_sequences:
+            output = (output[0], shape[1], *output[1:])
         if not self.return_state:
             return output
-        return [output, *(self._state_shape(s, input_shape) for s in sizes)]
-
-    @staticmethod
-    def _feature_shape(size):
-        return tuple(size) if isinstance(size, (list, tuple)) else (size,)
+        return [output, *(self._state_shape(s, shape) for s in sizes)]
 
     def _state_shape(self, size, input_shape):
-        """The shape of a state of `size`; the first number is the batch."""
-        return (_first_shape(input_shape)[0], *self._feature_shape(size))
+        """The shape of a state of `size`, for inputs of a shape."""
+        return (input_shape[0], *(size if isinstance(size, (list, tuple)) else (size,)))
 
     def compute_mask(self, inputs, mask=None):
         mask = mask[0] if isinstance(mask, list) else mask
@@ -136,7 +133,8 @@ class RNN(Layer):
                     f"{self.cell.state_size}"
                 )
         else:
-            self.state_spec = [InputSpec(shape=(None, *self._feature_shape(s))) for s in sizes]
+            shape = (None, *shapes[0][1:])
+            self.state_spec = [InputSpec(shape=self._state_shape(s, shape)) for s in sizes]
         if self.stateful:
             self.reset_states()
         self.built = True
@@ -152,11 +150,9 @@ class RNN(Layer):
         custom = getattr(self.cell, "get_initial_state", None)
         if custom is not None:
             return to_list(custom(inputs=inputs) if has_arg(custom, "inputs") else custom(inputs))
-        batch = inputs.size(0)
-        return [
-            inputs.new_zeros((batch, *self._feature_shape(s)))
-            for s in to_list(self.cell.state_size)
-        ]
+        shape = tuple(inputs.size(i) if n is None else n for i, n in enumerate(inputs.shape))
+        sizes = to_list(self.cell.state_size)
+        return [inputs.new_zeros(self._state_shape(size, shape)) for size in sizes]
 
     def reset_states(self, states=None):
         """Sets the states of a stateful layer: to zeros, or to these arrays.
@@ -416,6 +412,14 @@ def standardize_args(inputs, initial_state, constants, num_constants):
 
 def _first_shape(input_shape):
     return input_shape[0] if isinstance(input_shape, list) else input_shape
+
+
+def split_steps(x, sequences):
+    """(batch * steps, ...) -> (batch, steps, ...), with as many steps as `sequences` have."""
+    steps = sequences.shape[1]
+    if steps is None:
+        return torch.unflatten(x, 0, (sequences.size(0), sequences.size(1)))
+    return torch.unflatten(x, 0, (-1, steps))
 
 
 # ---- masks ------------------------------------------------------------------------------------

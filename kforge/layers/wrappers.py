@@ -9,7 +9,7 @@ from ..engine import Layer
 from ..engine.layer import layers
 from ..engine.node import to_list
 from ..registry import has_arg
-from .rnn import standardize_args
+from .rnn import split_steps, standardize_args
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
 
@@ -90,24 +90,16 @@ class TimeDistributed(Wrapper):
         if mask is not None and has_arg(self.layer.call, "mask"):
             kwargs["mask"] = torch.flatten(mask, 0, 1)
         outputs = self.layer.call(torch.flatten(inputs, 0, 1), **kwargs)
-        return _split_steps(outputs, inputs)
+        return split_steps(outputs, inputs)
 
     def compute_mask(self, inputs, mask=None):
         inner = None if mask is None else torch.flatten(mask, 0, 1)
         found = self.layer.compute_mask(torch.flatten(inputs, 0, 1), inner)
         if found is not None:
-            return _split_steps(found, inputs)
+            return split_steps(found, inputs)
         while mask is not None and len(mask.shape) > 2:
             mask = torch.any(mask, -1)
         return mask
-
-
-def _split_steps(x, inputs):
-    """(batch * steps, ...) -> (batch, steps, ...), with the steps of `inputs`."""
-    steps = inputs.shape[1]
-    if steps is None:
-        return torch.unflatten(x, 0, (inputs.size(0), inputs.size(1)))
-    return torch.unflatten(x, 0, (-1, steps))
 
 
 _MERGES = {
