@@ -143,14 +143,7 @@ def convlstm2d_args_preprocessor(args, kwargs):
 def embedding_kwargs_preprocessor(args, kwargs):
     """Dropout of whole words is a layer of its own."""
     kwargs = dict(kwargs)
-    if "dropout" not in kwargs:
-        return args, kwargs, []
-    if kwargs.pop("dropout"):
-        warnings.warn(
-            "`Embedding` no longer takes `dropout`. Add a `SpatialDropout1D` layer after it.",
-            stacklevel=user_level(),
-        )
-    return args, kwargs, [("dropout", None)]
+    return args, kwargs, [("dropout", None)] if kwargs.pop("dropout", 0) else []
 
 
 def batchnorm_args_preprocessor(args, kwargs):
@@ -184,6 +177,17 @@ def zeropadding2d_args_preprocessor(args, kwargs):
     return args[:1] + args[2:], kwargs, [("padding", "padding")]
 
 
+def add_weight_args_preprocessing(args, kwargs):
+    """From (shape, initializer, name=...) to (name, shape, initializer)."""
+    kwargs = dict(kwargs)
+    if len(args) < 2 or isinstance(args[1], str) or args[1] is None:
+        return args, kwargs, []
+    kwargs["shape"] = args[1]
+    if len(args) > 2:
+        kwargs["initializer"] = args[2]
+    return args[:1], kwargs, [("shape", "shape")]
+
+
 def generator_methods_args_preprocessor(args, kwargs):
     """Epochs were so many samples, not batches."""
     kwargs, changed = dict(kwargs), []
@@ -208,12 +212,13 @@ _WEIGHTS = (
     " init=kernel_initializer W_regularizer=kernel_regularizer W_constraint=kernel_constraint"
     " b_regularizer=bias_regularizer b_constraint=bias_constraint bias=use_bias"
 )
-_GATES = (
-    " init=kernel_initializer inner_init=recurrent_initializer"
-    " inner_activation=recurrent_activation W_regularizer=kernel_regularizer"
+_STEPS = (
+    " init=kernel_initializer inner_init=recurrent_initializer W_regularizer=kernel_regularizer"
     " U_regularizer=recurrent_regularizer b_regularizer=bias_regularizer dropout_W=dropout"
-    " dropout_U=recurrent_dropout consume_less=implementation"
+    " dropout_U=recurrent_dropout"
 )
+_GATES = _STEPS + " inner_activation=recurrent_activation"
+_NO_CHOICE = " consume_less= implementation="  # of layers that compute in one way only
 _IMAGES = " dim_ordering=data_format"
 _FILTERS = "nb_filter=filters border_mode=padding"
 _CONV = _FILTERS + " subsample=strides" + _IMAGES + _WEIGHTS
@@ -233,6 +238,7 @@ _SAMPLES = (
 
 #: What else the warning about an argument says.
 NOTES = {
+    "dropout": " Add a `SpatialDropout1D` layer after it instead.",
     "nb_val_samples": _SAMPLES,
     "samples_per_epoch": _SAMPLES,
     "show_accuracy": ' Accuracy is a metric now: `compile(..., metrics=["accuracy"])`.',
@@ -249,7 +255,7 @@ TABLE = {
     "Conv2DTranspose": Old(_CONV, deconv2d_args_preprocessor),
     "Conv3D": Old(_CONV, conv3d_args_preprocessor),
     "Conv3DTranspose": Old(_CONV, conv3d_args_preprocessor),
-    "ConvLSTM2D": Old(_CONV + _GATES, convlstm2d_args_preprocessor),
+    "ConvLSTM2D": Old(_CONV + _GATES + _NO_CHOICE, convlstm2d_args_preprocessor),
     "Dense": Old("output_dim=units" + _WEIGHTS),
     "Embedding": Old(
         "init=embeddings_initializer W_regularizer=embeddings_regularizer"
@@ -262,15 +268,17 @@ TABLE = {
     "LocallyConnected2D": Old(_CONV, conv2d_args_preprocessor),
     "PReLU": Old("init=alpha_initializer"),
     "SeparableConv2D": Old(_SEPARABLE, separable_conv2d_args_preprocessor),
-    "SimpleRNN": Old(
-        "output_dim=units implementation= "
-        + _GATES.replace("consume_less=implementation", "consume_less="),
-        recurrent_args_preprocessor,
-    ),
+    "SimpleRNN": Old("output_dim=units" + _STEPS + _NO_CHOICE, recurrent_args_preprocessor),
     "UpSampling1D": Old("length=size"),
     "ZeroPadding2D": Old(_IMAGES, zeropadding2d_args_preprocessor),
     **dict.fromkeys(("Dropout", "GaussianDropout", "SpatialDropout1D"), Old("p=rate")),
-    **dict.fromkeys(("GRU", "LSTM"), Old("output_dim=units" + _GATES, recurrent_args_preprocessor)),
+    **dict.fromkeys(
+        ("GRU", "LSTM"),
+        Old(
+            "output_dim=units consume_less=implementation" + _GATES,
+            recurrent_args_preprocessor,
+        ),
+    ),
     **dict.fromkeys(("AveragePooling1D", "MaxPooling1D"), Old(_POOL1D)),
     **{
         f"{kind}{rank}D": Old(words)
@@ -290,7 +298,8 @@ TABLE = {
     "AtrousConvolution1D": Old("atrous_rate=dilation_rate " + _CONV1D, conv1d_args_preprocessor),
     "AtrousConvolution2D": Old("atrous_rate=dilation_rate " + _CONV, conv2d_args_preprocessor),
     "TimeDistributedDense": Old("output_dim=units" + _WEIGHTS, conv1d_args_preprocessor),
-    # Models.
+    # Methods.
+    "Layer.add_weight": Old(rewrite=add_weight_args_preprocessing),
     "Model.__init__": Old("input=inputs output=outputs"),
     "Model.compile": Old("class_mode="),
     "Model.fit": Old("nb_epoch=epochs show_accuracy="),

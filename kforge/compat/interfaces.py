@@ -14,6 +14,7 @@ from .arguments import (
     TABLE,
     Old,
     accept,
+    add_weight_args_preprocessing,
     batchnorm_args_preprocessor,
     conv1d_args_preprocessor,
     conv2d_args_preprocessor,
@@ -48,6 +49,7 @@ __all__ = [
 
 # Decorators by the part of their names between "legacy_" and "_support".
 _SUPPORT = {
+    "add_weight": "Layer.add_weight",
     "batchnorm": "BatchNormalization",
     "conv1d": "Conv1D",
     "conv2d": "Conv2D",
@@ -79,17 +81,6 @@ _SUPPORT = {
     "zeropadding2d": "ZeroPadding2D",
     "zeropadding3d": "ZeroPadding3D",
 }
-
-
-def add_weight_args_preprocessing(args, kwargs):
-    """From (shape, initializer, name=...) to (name, shape, initializer)."""
-    kwargs = dict(kwargs)
-    if len(args) < 2 or isinstance(args[1], str) or args[1] is None:
-        return args, kwargs, []
-    kwargs["shape"] = args[1]
-    if len(args) > 2:
-        kwargs["initializer"] = args[2]
-    return args[:1], kwargs, [("shape", "shape")]
 
 
 def get_updates_arg_preprocessing(args, kwargs):
@@ -153,7 +144,6 @@ for _name, _key in _SUPPORT.items():
     globals()[f"legacy_{_name}_support"] = _support(TABLE[_key])
 
 legacy_lambda_support = _support(Old())
-legacy_add_weight_support = _support(Old(rewrite=add_weight_args_preprocessing))
 legacy_get_updates_support = _support(Old(rewrite=get_updates_arg_preprocessing))
 
 __all__ += [name for name in globals() if name.startswith("legacy_")]

@@ -189,13 +189,6 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
 
         `layout` says how torch's kernels want it stored (see `kforge.variable.Permuted`).
         """
-        if not (name is None or isinstance(name, str)):  # Keras 1: (shape, initializer, name=)
-            name, shape, initializer = (
-                (shape if isinstance(shape, str) else None),
-                name,
-                (dtype if shape is None or isinstance(shape, str) else shape),
-            )
-            dtype = None
         dtype = dtype or self.dtype
         initializer = initializers.get("glorot_uniform" if initializer is None else initializer)
         shape = tuple(int(d) for d in shape or ())
@@ -479,6 +472,9 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
 def count_params(weights):
     """Number of scalars in a list of weights, each counted once."""
     return int(sum(np.prod(w.shape, dtype="int64") for w in _unique(weights)))
+
+
+arguments.accept_all(Layer)
 
 
 def _unique(items):

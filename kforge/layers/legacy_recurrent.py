@@ -17,7 +17,7 @@ class _Steps:
     @property
     def state_size(self):
         """As many states as the layer's `build` declared, each with its `units`."""
-        return [self.layer.units] * self.layer._state_count
+        return [getattr(self.layer, "units", None)] * self.layer._state_count
 
     def call(self, inputs, states):
         """One step."""
