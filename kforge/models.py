@@ -53,7 +53,10 @@ def _clone_sequential(model, input_tensors):
         for layer in model.layers
     ]
     if input_tensors is None:
-        return Sequential(cloned, name=model.name)
+        twin = Sequential(cloned, name=model.name)
+        if twin.inputs is None and model._build_input_shape:
+            twin.build(model._build_input_shape)
+        return twin
     tensors = to_list(input_tensors)
     if len(tensors) != 1:
         raise ValueError(f"A Sequential model has one input; got {len(tensors)} tensors.")

@@ -22,6 +22,7 @@ from ..variable import Variable, to_numpy
 from .calls import CallRecord
 from .contributions import Contributions
 from .node import Node, to_list, unpack
+from .rollback import all_or_nothing
 from .spec import InputSpec, mismatch
 
 __all__ = ["InputSpec", "Layer", "layers"]
@@ -332,7 +333,7 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
                     "layer should be tensors; wrap an array with `K.constant`, or feed it to a "
                     "model's `predict`."
                 )
-        with config.name_scope(self.name):
+        with config.name_scope(self.name), all_or_nothing(*([] if self.built else [self])):
             return self._record(inputs, kwargs)
 
     def _record(self, inputs, kwargs):
@@ -433,7 +434,7 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
     def _compute(self, inputs, kwargs):
         """The layer on values."""
         if not self.built:
-            with symbolic.recording(), config.name_scope(self.name):
+            with symbolic.recording(), config.name_scope(self.name), all_or_nothing(self):
                 self._ensure_built(inputs)
         return self.call(inputs, **kwargs)
 

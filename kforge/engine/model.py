@@ -50,11 +50,13 @@ class Model(TrainingMethods, Layer):
 
     def _define(self, graph):
         """Makes the model this graph, which is call 0 of the model as a layer."""
-        self._graph = graph
+        calls = self._inbound_nodes[1:]  # of the model as a layer
+        self._graph, self._latest_run, self._compiled = graph, None, None
         self._inbound_nodes.clear()
         masks = [t._keras_mask for t in graph.outputs]
         no_masks = [None] * len(graph.inputs)
         Node(self, graph.inputs, graph.outputs, no_masks, masks, definition=True)
+        self._inbound_nodes += calls
         self.built = True
         self._functions = {}
 

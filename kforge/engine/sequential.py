@@ -9,6 +9,7 @@ from .layer import Layer, automatic_name, layers
 from .model import Model
 from .network import Graph
 from .node import to_list, unpack
+from .rollback import all_or_nothing
 
 __all__ = ["Sequential"]
 
@@ -45,10 +46,17 @@ class Sequential(Model):
         """Appends a layer. Raises `TypeError` if it is none, `ValueError` if it does not fit."""
         if not isinstance(layer, Layer):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer}")
-        if not self._chain and not isinstance(layer, InputLayer):
-            self._add_input(layer)
-        if self._chain and isinstance(self._chain[0], InputLayer):
-            self._extend(layer)
+        chain = list(self._chain)
+        try:
+            if not chain and isinstance(layer, InputLayer):
+                self._build_input_shape = layer.batch_input_shape
+            elif not chain:
+                self._add_input(layer)
+            if self._chain and isinstance(self._chain[0], InputLayer):
+                self._extend(layer)
+        except BaseException:  # the model is as before
+            self._chain = chain
+            raise
         self._chain.append(layer)
 
     def _extend(self, layer):
@@ -95,13 +103,16 @@ class Sequential(Model):
         self._modules.pop(layer.name.replace(".", "_"), None)
         if self._graph is None:
             return
-        layer._inbound_nodes.remove(self._graph.nodes[-1])
+        node = self._graph.nodes[-1]
+        for source in node.inbound_layers:
+            source._outbound_nodes.remove(node)
+        if layer._inbound_nodes[-1] is node:  # else the numbers of other calls would change
+            layer._inbound_nodes.pop()
         graph = _chain_start(self._chain)
         graph.layers += self.layers
         graph.nodes += self._graph.nodes[len(graph.nodes) : -1]
         graph.outputs = graph.nodes[-1].output_tensors
         self._graph, self.built = None, False
-        self._inbound_nodes.clear()
         if self.layers:
             self._define(graph)
 
@@ -110,12 +121,14 @@ class Sequential(Model):
         if self._graph is not None or input_shape is None:
             self.built = self._graph is not None
             return
-        self._build_input_shape = tuple(input_shape)
-        tensor = Input(batch_shape=self._build_input_shape, name=f"{self.name}_input")
-        layers, self._chain = self._chain, [tensor._keras_history[0]]
-        self._modules.clear()
-        for layer in layers:
-            self.add(layer)
+        shape = tuple(input_shape)
+        tensor = Input(batch_shape=shape, name=f"{self.name}_input")
+        with all_or_nothing(self):
+            layers, self._chain = self._chain, [tensor._keras_history[0]]
+            self._modules.clear()
+            for layer in layers:
+                self.add(layer)
+        self._build_input_shape = shape
 
     def _ensure_inputs(self, arrays):
         if self._graph is None:
