@@ -206,6 +206,19 @@ def ancestors(tensors, both=True):
     return _topological([t for t in tensors if isinstance(t, KerasTensor)], set(), 1, both)
 
 
+def computable(tensors, inputs):
+    """Those of `tensors` that can be computed from `inputs`: that need nothing else to be fed."""
+    fed, lacking = {t.key for t in inputs}, set()
+    symbols = {t for t in tensors if isinstance(t, KerasTensor)}
+    for op in _topological(list(symbols), fed, 1, both=True):
+        needed = [x for x in _dependencies(op, 1, both=True) if isinstance(x, KerasTensor)]
+        if op.func is symbolic.placeholder or any(
+            x.op in lacking and x.key not in fed for x in needed
+        ):
+            lacking.add(op)
+    return {t for t in tensors if t not in symbols or t.key in fed or t.op not in lacking}
+
+
 def depends_on_phase(tensor):
     """Whether the value of `tensor` differs between training and testing."""
     return any(op is _PHASE_OP or op.func is phase_select for op in ancestors([tensor]))

@@ -85,6 +85,7 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
             _inbound_nodes=[],
             _outbound_nodes=[],
             _initial_weights=None,
+            _holders={},
         )
         return self
 
@@ -228,6 +229,8 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
         descriptor = getattr(type(self), name, None)
         if isinstance(descriptor, property):
             return object.__setattr__(self, name, value)
+        if isinstance(value, (torch.nn.Module, list, tuple, dict)):
+            self._holders.setdefault(name)
         if isinstance(value, Variable):
             self._register(name, value)
             return object.__setattr__(self, name, value)
@@ -239,12 +242,12 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
         return object.__setattr__(self, name, value)
 
     def _sublayers(self):
-        """Layers held as attributes, or in lists and dictionaries that are attributes."""
-        found = [m for m in self._modules.values() if isinstance(m, Layer)]
-        for value in vars(self).values():
-            if isinstance(value, (list, tuple)) and value:
-                found += [v for v in value if isinstance(v, Layer)]
-        return list(dict.fromkeys(found))
+        """Layers held as attributes, or in lists and dictionaries that are attributes, in the order
+        in which the attributes were first set."""
+        found, own = {}, vars(self)
+        for name in self._holders:
+            _collect_layers(self._modules.get(name, own.get(name)), found)
+        return list(found)
 
     @property
     def trainable(self):
@@ -468,6 +471,16 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
             raise error
 
     __hash__ = object.__hash__
+
+
+def _collect_layers(value, found):
+    if isinstance(value, Layer):
+        found.setdefault(value)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _collect_layers(item, found)
+    elif isinstance(value, dict):
+        _collect_layers(list(value.values()), found)
 
 
 def count_params(weights):

@@ -9,12 +9,15 @@ from .. import lowering, saving, symbolic
 from ..registry import plain
 from ..saving.text import dump_yaml
 from ..symbolic import KerasTensor
+from ..training.arrays import array_inputs
+from ..training.data import model_device
 from ..training.methods import TrainingMethods
 from ..variable import to_numpy
 from .inputs import Input
 from .layer import Layer, _unique, automatic_name, layers
 from .network import graph_config, graph_from_config, run_graph, trace_graph
 from .node import Node, to_list, unpack
+from .rollback import all_or_nothing
 from .summary import print_summary
 
 __all__ = ["Model"]
@@ -37,6 +40,7 @@ class Model(TrainingMethods, Layer):
         if trainable is not None:
             self._trainable = trainable
         vars(self).setdefault("_graph", None)
+        vars(self).setdefault("_latest_run", None)
         if outputs is not None:
             self._set_graph(inputs, outputs)
 
@@ -193,12 +197,12 @@ class Model(TrainingMethods, Layer):
     @property
     def losses(self):
         """Losses that layers and `add_loss` add, of those that the model's inputs determine."""
-        return [loss for loss, on in self._all_losses() if on is None or self._reaches(loss)]
+        return self._determined(self._all_losses())
 
     @property
     def updates(self):
         """Updates that a training step carries out."""
-        return [u for u, on in self._all_updates() if on is None or self._reaches(u)]
+        return self._determined(self._all_updates())
 
     def _all_losses(self):
         found = self._losses + [pair for layer in self.layers for pair in layer._all_losses()]
@@ -214,11 +218,10 @@ class Model(TrainingMethods, Layer):
         found = self._metrics + [m for layer in self.layers for m in layer._all_metrics()]
         return list({id(m): (m, v) for m, v in found}.values())
 
-    def _reaches(self, tensor):
-        """Whether the model's inputs are all that `tensor` needs to be fed with."""
-        fed = {t.key for t in self.inputs}
-        order = lowering._topological([tensor], fed, 1, both=True)
-        return all(op.func is not symbolic.placeholder for op in order)
+    def _determined(self, pairs):
+        """The tensors of (tensor, inputs it depends on) that the model's inputs suffice for."""
+        known = lowering.computable([x for x, on in pairs if on is not None], self.inputs or [])
+        return [x for x, on in pairs if on is None or x in known]
 
     # ---- calling ----
 
@@ -227,22 +230,23 @@ class Model(TrainingMethods, Layer):
         if self._graph is None:
             raise NotImplementedError("When subclassing the `Model` class, implement `call`.")
         inputs = to_list(inputs)
-        if [x.key if isinstance(x, KerasTensor) else None for x in inputs] == [
-            t.key for t in self.inputs
-        ]:
+        if self._is_own(inputs):
             return unpack(self.outputs) if self._single_output else list(self.outputs)
         outputs, _ = self._run(inputs, mask)
         return unpack(outputs) if self._single_output else outputs
 
+    def _is_own(self, inputs):
+        """Whether these are the tensors that the model was made of."""
+        keys = [x.key if isinstance(x, KerasTensor) else None for x in inputs]
+        return keys == [t.key for t in self.inputs]
+
     def _run(self, inputs, mask):
-        """`run_graph`; the latest run is kept, since `call` and `compute_mask` are one use."""
+        """`run_graph`; what it gave is kept, since `call` and then `compute_mask` are one use."""
         masks = [None] * len(inputs) if mask is None else to_list(mask)
-        latest = vars(self).get("_latest_run")
-        if latest is None or not all(a is b for a, b in zip(latest[0], [*inputs, *masks])):
-            latest = [*inputs, *masks], run_graph(self._graph, inputs, masks)
+        found = run_graph(self._graph, inputs, masks)
         if not symbolic.is_executing():
-            self._latest_run = latest
-        return latest[1]
+            self._latest_run = [*inputs, *masks], found
+        return found
 
     def compute_mask(self, inputs, mask=None):
         """Masks of the outputs for inputs with these masks."""
@@ -250,10 +254,15 @@ class Model(TrainingMethods, Layer):
             return None
         inputs = to_list(inputs)
         masks = to_list(mask) if mask is not None else [None] * len(inputs)
-        own = [x.key for x in inputs] == [t.key for t in self.inputs]
-        if own and all(m is None for m in masks):
-            return unpack([t._keras_mask for t in self.outputs])
-        return unpack(self._run(inputs, mask)[1])
+        own = [t._keras_mask for t in self.outputs]
+        if all(m is None for m in masks) and (self._is_own(inputs) or own == [None] * len(own)):
+            return unpack(own)
+        given, found = self._latest_run or ([], None)
+        if len(given) != 2 * len(masks) or any(
+            a is not b for a, b in zip(given, [*inputs, *masks])
+        ):
+            found = self._run(inputs, mask)
+        return unpack(found[1])
 
     def compute_output_shape(self, input_shape):
         """Shapes of the outputs for inputs of these shapes."""
@@ -275,12 +284,15 @@ class Model(TrainingMethods, Layer):
         flat = symbolic.leaves(inputs)
         if any(symbolic.is_symbolic(x) for x in flat) or symbolic.is_executing():
             return super().__call__(inputs, **kwargs)
-        values = self._on_device([symbolic.as_tensor(x) for x in to_list(inputs)])
-        if self._graph is None:
-            with symbolic.recording():
-                self._ensure_inputs(values)
-        outputs = list(self._lowered(int(bool(kwargs.get("training", False))))(values))
-        return unpack(outputs)
+        if kwargs.keys() - {"training"}:
+            raise TypeError(
+                f"Model {self.name}: on arrays, a call takes only `training`; got {sorted(kwargs)}."
+            )
+        with symbolic.recording():
+            self._build_for(inputs)
+        device = model_device(self)
+        values = [x.to(device) for x in array_inputs(self, inputs)]
+        return unpack(self._lowered(int(bool(kwargs.get("training"))))(values))
 
     def _lowered(self, phase):
         """A function from a list of input tensors to the outputs, in a learning phase."""
@@ -291,36 +303,35 @@ class Model(TrainingMethods, Layer):
                 with symbolic.executing(phase):
                     found = lowered.forward(*values, *lowered.captured)
                 lowered.carry_out(found)
-                return found[: lowered.outputs]
+                return list(found[: lowered.outputs])
 
             self._functions[phase] = run
         return self._functions[phase]
 
-    def _on_device(self, tensors):
-        """Tensors in the dtypes of the inputs, where the weights are."""
-        device = next((w.device for w in self._ordered_weights()), None)
-        dtypes = [t.dtype for t in self.inputs] if self.inputs else [None] * len(tensors)
-        return [x.to(device=device, dtype=dtype) for x, dtype in zip(tensors, dtypes)]
-
     def _ensure_inputs(self, arrays):
         """Builds a subclassed model for inputs such as `arrays`."""
-        if self._graph is not None or vars(self).get("_inputs"):
-            return
-        self._inputs = [
-            Input(batch_shape=(None, *x.shape[1:]), dtype=_input_dtype(x), name=f"input_{i + 1}")
-            for i, x in enumerate(arrays)
+        if self.inputs is None:
+            self._build_on([(None, *x.shape[1:]) for x in arrays], map(_input_dtype, arrays))
+
+    def _build_on(self, shapes, dtypes):
+        """Records `call`, of a subclassed model, on inputs of these shapes."""
+        inputs = [
+            Input(batch_shape=shape, dtype=dtype, name=f"input_{i + 1}")
+            for i, (shape, dtype) in enumerate(zip(shapes, dtypes))
         ]
-        outputs = self._call_symbolic(unpack(self._inputs), {})
-        self._outputs = to_list(outputs)
+        with all_or_nothing(self):
+            outputs = self._call_symbolic(unpack(inputs), {})
+            self._inputs, self._outputs = inputs, to_list(outputs)
         self._single_output = not isinstance(outputs, (list, tuple))
         self._functions = {}
         self.built = True
 
     def build(self, input_shape):
         """Builds a subclassed model for inputs of this shape (the batch axis included)."""
-        if self._graph is None:
+        if self.inputs is None:
             shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-            self._ensure_inputs([torch.empty([d or 1 for d in s], device="meta") for s in shapes])
+            shapes = [(None, *shape[1:]) for shape in shapes]
+            self._build_on(shapes, [settings.floatx()] * len(shapes))
         self.built = True
 
     # ---- configs ----
