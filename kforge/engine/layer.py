@@ -2,28 +2,20 @@
 
 import inspect
 
-import numpy as np
 import torch
 
-from .. import (
-    activations,
-    config,
-    constraints,
-    initializers,
-    lowering,
-    regularizers,
-    symbolic,
-)
+from .. import activations, config, constraints, initializers, regularizers, symbolic
 from ..compat import arguments
 from ..config import automatic_name
 from ..registry import Registry, has_arg
 from ..symbolic import KerasTensor, NeedsValue, Symbolic
-from ..variable import Variable, to_numpy
+from ..variable import Variable
 from .calls import CallRecord
 from .contributions import Contributions
 from .node import Node, to_list, unpack
 from .rollback import all_or_nothing
 from .spec import InputSpec, mismatch
+from .weights import WeightHolder
 
 __all__ = ["InputSpec", "Layer", "layers"]
 
@@ -50,7 +42,7 @@ _BASE_ARGUMENTS = {
 }
 
 
-class Layer(CallRecord, Contributions, torch.nn.Module):
+class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
     """A computation with weights, as in Keras: `build` makes the weights, `call` computes.
 
     Subclasses implement `__init__`, `build(input_shape)`, `call(inputs)` (with `mask` and
@@ -174,57 +166,6 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
         """A layer of a config made by `get_config`."""
         return cls(**config)
 
-    # ---- weights ----
-
-    def add_weight(
-        self,
-        name=None,
-        shape=None,
-        dtype=None,
-        initializer=None,
-        regularizer=None,
-        trainable=True,
-        constraint=None,
-        layout=None,
-    ):
-        """Makes a weight: a `Variable` of this shape, in Keras's layout.
-
-        `layout` says how torch's kernels want it stored (see `kforge.variable.Permuted`).
-        """
-        dtype = dtype or self.dtype
-        initializer = initializers.get("glorot_uniform" if initializer is None else initializer)
-        shape = tuple(int(d) for d in shape or ())
-        pending = initializers.pending()
-        value = (pending.first_value if pending else initializer)(shape, dtype=dtype)
-        if isinstance(value, Symbolic):
-            value = lowering.evaluate(value)
-        variable = Variable(
-            symbolic.as_tensor(value, symbolic.torch_dtype(dtype)),
-            config.scoped(name or "param"),
-            trainable=trainable,
-            layout=layout,
-            constraint=constraints.get(constraint),
-        )
-        if pending:
-            pending.add(variable, initializer, dtype)
-        self._register(name or f"weight_{len(self.weights)}", variable)
-        if regularizer is not None:
-            self.add_loss(regularizers.get(regularizer)(variable))
-        (self._trainable_weights if trainable else self._non_trainable_weights).append(variable)
-        return variable
-
-    def _register(self, name, variable):
-        """Makes the tensor of a variable known to torch, under the weight's own name."""
-        tensor, name = variable.native, name.replace(".", "_").replace("/", "_")
-        if any(t is tensor for t in (*self._parameters.values(), *self._buffers.values())):
-            return
-        while name in self._parameters or name in self._buffers:
-            name += "_"
-        if isinstance(tensor, torch.nn.Parameter):
-            self._parameters[name] = tensor
-        else:
-            self._buffers[name] = tensor
-
     def __setattr__(self, name, value):
         descriptor = getattr(type(self), name, None)
         if isinstance(descriptor, property):
@@ -240,84 +181,6 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
         if name in self._modules:
             del self._modules[name]
         return object.__setattr__(self, name, value)
-
-    def _sublayers(self):
-        """Layers held as attributes, or in lists and dictionaries that are attributes, in the order
-        in which the attributes were first set."""
-        found, own = {}, vars(self)
-        for name in self._holders:
-            _collect_layers(self._modules.get(name, own.get(name)), found)
-        return list(found)
-
-    @property
-    def trainable(self):
-        """Whether optimizers change the weights. Read by `compile`."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value):
-        self._trainable = value
-
-    @property
-    def trainable_weights(self):
-        """Weights that optimizers change; none if not `trainable`."""
-        if not self.trainable:
-            return []
-        nested = [w for layer in self._sublayers() for w in layer.trainable_weights]
-        return _unique(self._trainable_weights + nested)
-
-    @trainable_weights.setter
-    def trainable_weights(self, weights):
-        self._trainable_weights = list(weights)
-
-    @property
-    def non_trainable_weights(self):
-        """Weights that optimizers leave alone; all of them if not `trainable`."""
-        sublayers = self._sublayers()
-        own = list(self._non_trainable_weights)
-        if not self.trainable:
-            own = self._trainable_weights + own
-            return _unique(own + [w for layer in sublayers for w in layer.weights])
-        return _unique(own + [w for layer in sublayers for w in layer.non_trainable_weights])
-
-    @non_trainable_weights.setter
-    def non_trainable_weights(self, weights):
-        self._non_trainable_weights = list(weights)
-
-    @property
-    def weights(self):
-        """All weights: trainable ones first."""
-        return self.trainable_weights + self.non_trainable_weights
-
-    def get_weights(self):
-        """The values of `weights`, as NumPy arrays in Keras's layout."""
-        return [to_numpy(w.view) for w in self.weights]
-
-    def set_weights(self, weights):
-        """Sets the values of `weights`; nothing changes if one does not fit (`ValueError`)."""
-        params = self.weights
-        if len(params) != len(weights):
-            raise ValueError(
-                f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of '
-                f"length {len(weights)}, but the layer was expecting {len(params)} weights."
-            )
-        for p, w in zip(params, weights):
-            if tuple(p.shape) != np.shape(w):
-                raise ValueError(
-                    f"Layer weight shape {tuple(p.shape)} not compatible with provided weight "
-                    f"shape {np.shape(w)} (layer {self.name!r}, weight {p.name!r})."
-                )
-        for p, w in zip(params, weights):
-            p.assign(w)
-
-    def count_params(self):
-        """Number of scalars in the weights. Raises `RuntimeError` before they are made."""
-        if not self.built:
-            raise RuntimeError(
-                f"You tried to call `count_params` on {self.name}, but the layer isn't built. "
-                f"You can build it manually via: `{self.name}.build(batch_input_shape)`."
-            )
-        return count_params(self.weights)
 
     # ---- calling ----
 
@@ -473,28 +336,6 @@ class Layer(CallRecord, Contributions, torch.nn.Module):
     __hash__ = object.__hash__
 
 
-def _collect_layers(value, found):
-    if isinstance(value, Layer):
-        found.setdefault(value)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _collect_layers(item, found)
-    elif isinstance(value, dict):
-        _collect_layers(list(value.values()), found)
-
-
-def count_params(weights):
-    """Number of scalars in a list of weights, each counted once."""
-    return int(sum(np.prod(w.shape, dtype="int64") for w in _unique(weights)))
-
-
-arguments.accept_all(Layer)
-
-
-def _unique(items):
-    return list({id(x): x for x in items}.values())
-
-
 def _own_arguments(cls):
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(cls.__init__).parameters.values()
@@ -503,3 +344,6 @@ def _own_arguments(cls):
 
 def _as_shape(shape):
     return tuple(shape) if isinstance(shape, (list, tuple)) else (shape,)
+
+
+arguments.accept_all(Layer)

@@ -14,11 +14,12 @@ from ..training.data import model_device
 from ..training.methods import TrainingMethods
 from ..variable import to_numpy
 from .inputs import Input
-from .layer import Layer, _unique, automatic_name, layers
+from .layer import Layer, automatic_name, layers
 from .network import graph_config, graph_from_config, run_graph, trace_graph
 from .node import Node, to_list, unpack
 from .rollback import all_or_nothing
 from .summary import print_summary
+from .weights import unique
 
 __all__ = ["Model"]
 
@@ -170,7 +171,7 @@ class Model(TrainingMethods, Layer):
         if not self.trainable:
             return []
         found = [w for layer in self.layers for w in layer.trainable_weights]
-        return _unique(found + self._trainable_weights)
+        return unique(found + self._trainable_weights)
 
     @property
     def non_trainable_weights(self):
@@ -178,7 +179,7 @@ class Model(TrainingMethods, Layer):
         found = [w for layer in self.layers for w in layer.non_trainable_weights]
         if not self.trainable:
             found = [w for layer in self.layers for w in layer.trainable_weights] + found
-        return _unique(found + self._non_trainable_weights)
+        return unique(found + self._non_trainable_weights)
 
     def _ordered_weights(self):
         """Weights layer by layer, as `get_weights` and files have them."""

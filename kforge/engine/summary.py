@@ -1,7 +1,7 @@
 """The table that `model.summary()` prints."""
 
-from .layer import count_params
 from .node import to_list
+from .weights import count_params
 
 __all__ = ["print_summary"]
 

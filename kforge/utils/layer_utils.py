@@ -1,7 +1,7 @@
 """Helpers around layers: tables, sources of tensors, kernels from other backends and layouts."""
 
-from ..engine.layer import count_params
 from ..engine.summary import print_summary
+from ..engine.weights import count_params
 from .conv_utils import convert_kernel
 
 __all__ = [
