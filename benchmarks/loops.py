@@ -1,8 +1,8 @@
-"""Hand-written PyTorch training loops to compare with: the tightest we can write, and the usual one.
+"""Hand-written PyTorch training loops to compare with: the tightest we can write, and a usual one.
 
-`Tight`: no `nn.Module` call and no optimizer object in the step, data prepared once and gathered by
-index, foreach or fused updates, channels_last convolutions, in-place activations, dropout masks from
-cheap random bits, metrics kept as tensors.
+`Tight`: no `nn.Module` call and no optimizer object in the step, data prepared once and gathered
+by index, foreach or fused updates, channels_last convolutions, in-place activations, dropout masks
+from cheap random bits, metrics kept as tensors.
 `Usual`: `nn.Module`, `DataLoader(shuffle=True)`, `torch.optim`, running sums as tensors.
 Both compute the loss from logits and report loss and accuracy once an epoch.
 """

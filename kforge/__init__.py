@@ -19,6 +19,7 @@ from . import (
     models,
     optimizers,
     regularizers,
+    tuning,
     utils,
 )
 from .compat.paths import install, uninstall
@@ -27,6 +28,8 @@ from .layers import Input
 from .models import Model, Sequential
 
 __version__ = "0.1.0"
+
+tuning.start_worker_threads()
 
 # Loaded when they are asked for, since few scripts need them all.
 _LATER = ("applications", "datasets", "preprocessing", "wrappers")

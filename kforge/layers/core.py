@@ -368,12 +368,10 @@ class Lambda(Layer):
 
     def _finish(self, inputs, outputs, output_mask):
         if self._output_shape is None:  # what was recorded has its shape
-            outputs = [self._as_output(x) for x in outputs] if isinstance(
-                outputs, (list, tuple)
-            ) else self._as_output(outputs)
-            for x in to_list(outputs):
+            found = [self._as_output(x) for x in to_list(outputs)]
+            for x in found:
                 x._keras_mask = output_mask
-            return outputs
+            return found if isinstance(outputs, (list, tuple)) else found[0]
         return super()._finish(inputs, outputs, output_mask)
 
     def compute_mask(self, inputs, mask=None):
@@ -399,7 +397,8 @@ class Lambda(Layer):
         shape_kind = config.pop("output_shape_type", "raw")
         shape = config.pop("output_shape", None)
         if shape_kind != "raw":
-            shape = functions.find_function(shape, shape_kind, f"{name}_output_shape", custom_objects)
+            role = f"{name}_output_shape"
+            shape = functions.find_function(shape, shape_kind, role, custom_objects)
         for foreign in ("module", "output_shape_module"):
             config.pop(foreign, None)
         arguments = dict(config.get("arguments") or {})
