@@ -1,7 +1,8 @@
 """What does starting cost?
 
 Times fresh Python processes that take turns: importing torch, importing kforge, installing it as
-`keras`, and an empty script run directly and through the runner; prints medians in milliseconds.
+`keras`, and an empty script run directly and through the runner; prints medians of the processor
+time that each took, in milliseconds, which other programs on the machine disturb little.
 
     python benchmarks/start.py [--rounds 11]
 """
@@ -9,11 +10,11 @@ Times fresh Python processes that take turns: importing torch, importing kforge,
 import argparse
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import torch
 
@@ -21,9 +22,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def seconds(command):
-    start = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, *command], cwd=ROOT, check=True)
-    return time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main():

@@ -128,6 +128,9 @@ def sample(name):
     make = {
         "Layer": layers.Layer,
         "Bidirectional": lambda: layers.Bidirectional(layers.LSTM(2)),
+        "ConvLSTM2D": lambda: layers.ConvLSTM2D(2, 3),
+        "CuDNNGRU": lambda: layers.CuDNNGRU(2),
+        "CuDNNLSTM": lambda: layers.CuDNNLSTM(2),
         "GRU": lambda: layers.GRU(2),
         "LSTM": lambda: layers.LSTM(2),
         "Network": lambda: kforge.Sequential([layers.Dense(1, input_shape=(1,))]),
