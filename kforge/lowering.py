@@ -338,7 +338,7 @@ class Builder:
     def emit(self, op):
         """Adds what computes `op`; its value is then in `nodes`."""
         if op.func is symbolic.placeholder:
-            raise ValueError(f"You must feed a value for placeholder tensor {op.name!r}.")
+            raise symbolic.NotFed(f"You must feed a value for placeholder tensor {op.name!r}.")
         if op.func is symbolic.constant:
             node = self.nodes[id(op.args[0])]
         elif op.func is learning_phase:

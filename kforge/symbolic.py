@@ -9,61 +9,43 @@ import contextlib
 import itertools
 import operator
 import re
-import threading
 
 import numpy as np
 import torch
 
 from . import config, devices
+from .execution import (
+    NeedsValue,
+    NotFed,
+    executing,
+    is_executing,
+    is_trying,
+    local,
+    recording,
+    running_phase,
+    trying,
+)
 
-__all__ = ["KerasTensor", "NeedsValue", "executing", "is_symbolic", "placeholder", "record"]
+__all__ = [
+    "KerasTensor",
+    "NeedsValue",
+    "NotFed",
+    "executing",
+    "is_executing",
+    "is_symbolic",
+    "is_trying",
+    "placeholder",
+    "record",
+    "recording",
+    "running_phase",
+    "trying",
+]
 
 # Sizes that stand for unknown dimensions, one pair an axis. They are far apart, so that no chain
 # of strides and windows brings them together, and divisible, so that "half of an unknown size"
 # and a reshape of it are exact.
 _BATCH_PROBES = (240, 720)
 _AXIS_PROBES = tuple(zip((1152, 1920, 2688, 4224, 4992), (6528, 7296, 8832, 11136, 11904)))
-
-_local = threading.local()
-
-
-class NeedsValue(TypeError):
-    """Python code asked a symbolic tensor for its value (a branch, ``float(x)``, NumPy)."""
-
-
-class executing:
-    """Within this context variables are their values, and operations run at once.
-
-    `phase` is the learning phase that running code sees: 0 (test) or 1 (train).
-    """
-
-    __slots__ = ("before", "phase")
-
-    def __init__(self, phase=0):
-        self.phase = phase
-
-    def __enter__(self):
-        self.before = getattr(_local, "phase", None)
-        _local.phase = self.phase
-
-    def __exit__(self, *exc):
-        _local.phase = self.before
-
-
-def recording():
-    """The opposite of `executing`: symbolic work inside a running step (building a submodel)."""
-    return executing(None)
-
-
-def is_executing():
-    """Whether operations run at once in this thread."""
-    return getattr(_local, "phase", None) is not None
-
-
-def running_phase():
-    """The learning phase of the code that runs now, None while recording."""
-    return getattr(_local, "phase", None)
-
 
 class TensorShape(tuple):
     """A static shape: a tuple of int or None, with the accessors that TensorFlow's has."""
@@ -375,20 +357,18 @@ def _value_of(x):
     return x.view if isinstance(x, Symbolic) else x
 
 
-# Within `Metric.__call__`, variables that an update has just changed read as their new values.
-_substitutes = {}
-
-
 @contextlib.contextmanager
 def substituting(values):
-    """Within this context, recorded reads of the variables in `values` give those tensors."""
-    global _substitutes
-    before = _substitutes
-    _substitutes = {**before, **values}
+    """Within this context, recorded reads of the variables in `values` give those tensors.
+
+    For `Metric.__call__`, where variables that an update has just changed read as changed.
+    """
+    before = getattr(local, "substitutes", {})
+    local.substitutes = {**before, **values}
     try:
         yield
     finally:
-        _substitutes = before
+        local.substitutes = before
 
 
 def _prepare(x):
@@ -396,8 +376,8 @@ def _prepare(x):
         return as_tensor(x).to(devices.current_device())
     if isinstance(x, np.generic):
         return x.item()
-    if _substitutes and isinstance(x, Symbolic):
-        return _substitutes.get(x, x)
+    if isinstance(x, Symbolic):
+        return getattr(local, "substitutes", {}).get(x, x)
     return x
 
 
@@ -409,7 +389,7 @@ def _infer(op):
         raise
     except Exception as first:
         # Values of shapes (on the CPU) met tensors without values; or unknown sizes met known ones.
-        for probe in (lambda x, i: _to_meta(_probe_of(x, i)), _fitting(op)):
+        for probe in (lambda x, i: _to_meta(_probe_of(x, i)), _fitting(op), _alike):
             with contextlib.suppress(Exception):
                 return _run_probes(op, probe)
         raise _inference_error(op, first) from None
@@ -429,6 +409,15 @@ def _fitting(op):
         return found.new_empty(shape[::-1])
 
     return probe
+
+
+def _alike(x, i):
+    """Probes in which all unknown sizes but those of batches are equal."""
+    found = _probe_of(x, i)
+    if not isinstance(x, KerasTensor):
+        return found
+    probes = (_BATCH_PROBES, *[_AXIS_PROBES[0]] * len(x.shape))
+    return found.new_empty([p[i] if n is None else n for p, n in zip(probes, x.shape)])
 
 
 def _run_probes(op, probe):
@@ -483,7 +472,8 @@ def _results(op, probes):
     """Symbolic tensors for the results of `op`; results that are no tensors stay as they are."""
     first, second = probes
     if isinstance(first, (list, tuple)) and not isinstance(first, torch.Size):
-        return [_result(op, i, pair) for i, pair in enumerate(zip(first, second))]
+        found = [_result(op, i, pair) for i, pair in enumerate(zip(first, second))]
+        return type(first)(found) if hasattr(first, "n_fields") else found  # with `.values` etc.
     return _result(op, None, probes)
 
 

@@ -19,6 +19,7 @@ from .symbolic import (
     _value_of,
     as_tensor,
     is_executing,
+    is_trying,
     record,
 )
 
@@ -175,6 +176,8 @@ class Variable(Symbolic):
             )
         if recorded:
             return update(kind, self, value)
+        if is_trying():
+            return self
         with torch.no_grad():
             if kind == "assign":  # into torch's layout: several times as fast as into a view
                 self.native.copy_(value if self.layout is None else self.layout.to_torch(value))
@@ -258,6 +261,8 @@ def update(kind, variable, operand, *extra):
     """
     if not isinstance(operand, Symbolic):
         operand = as_tensor(operand, variable.dtype).to(variable.device)
+    if is_trying():
+        return UPDATES[kind][1](variable.view, _value_of(operand), *extra)
     if is_executing():
         with torch.no_grad():
             variable.modify(UPDATES[kind][0], _value_of(operand), *extra)

@@ -41,31 +41,33 @@ class Contributions:
 
         `inputs`: the tensors that they depend on, None for losses of the weights alone.
         """
-        if symbolic.is_executing():
-            raise RuntimeError(
-                f"Layer {self.name}: `add_loss` was called from code that runs on values. "
-                "Compute the loss from symbolic tensors only."
-            )
+        self._require_symbolic("add_loss")
         losses = [x for x in to_list(losses) if x is not None]
         self._losses += [(x, None if inputs is None else to_list(inputs)) for x in losses]
 
     def add_update(self, updates, inputs=None):
         """Adds changes of variables: results of `K.update...`, or pairs (variable, new value)."""
-        if symbolic.is_executing():
-            return  # `K.update` has already happened
         if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Variable):
             updates = [updates]
+        phase = symbolic.running_phase()
         for change in to_list(updates):
-            if change is None:
-                continue
-            if isinstance(change, tuple):
+            if isinstance(change, tuple) and phase != 0:
                 change = lowering.update("assign", *change)
-            self._updates.append((change, None if inputs is None else to_list(inputs)))
+            if change is not None and phase is None:  # else `K.update` has happened
+                self._updates.append((change, None if inputs is None else to_list(inputs)))
 
     def add_metric(self, value, name=None):
         """Reports the mean of a symbolic tensor over the batches of an epoch, as `name`."""
+        self._require_symbolic("add_metric")
         metric = metrics.Mean(name=name or getattr(value, "_name", None) or "metric")
         self._metrics.append((metric, value))
+
+    def _require_symbolic(self, method):
+        if symbolic.is_executing():
+            raise RuntimeError(
+                f"Layer {self.name}: `{method}` was called from code that runs on values, where it "
+                "would count once a step. Compute what it adds from symbolic tensors only."
+            )
 
     def _all_metrics(self):
         return self._metrics + [m for layer in self._sublayers() for m in layer._all_metrics()]

@@ -38,13 +38,13 @@ class InputLayer(Layer):
             else:
                 batch_input_shape = tuple(input_tensor.shape)
         self.batch_input_shape = tuple(None if d is None else int(d) for d in batch_input_shape)
+        if not (input_tensor is None or isinstance(input_tensor, KerasTensor)):
+            raise TypeError(f"Input {name}: `tensor` must be symbolic; got {input_tensor!r}.")
         self.is_placeholder = input_tensor is None or input_tensor.op.func is symbolic.placeholder
         if input_tensor is None:
             input_tensor = symbolic.placeholder(
                 self.batch_input_shape, torch_dtype(self.dtype), name
             )
-        elif not isinstance(input_tensor, KerasTensor):
-            raise TypeError(f"Input {name}: `tensor` must be symbolic; got {input_tensor!r}.")
         elif dtype is None:
             self.dtype = str(input_tensor.dtype).removeprefix("torch.")
         Node(self, [], [input_tensor], [], [None])

@@ -4,11 +4,11 @@ import inspect
 
 import torch
 
-from .. import activations, config, constraints, initializers, regularizers, symbolic
+from .. import activations, config, constraints, initializers, opaque, regularizers, symbolic
 from ..compat import arguments
 from ..config import automatic_name
 from ..registry import Registry, has_arg
-from ..symbolic import KerasTensor, NeedsValue, Symbolic
+from ..symbolic import KerasTensor, Symbolic
 from ..variable import Variable
 from .calls import CallRecord
 from .contributions import Contributions
@@ -237,38 +237,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         self.assert_input_compatibility(inputs)
 
     def _call_symbolic(self, inputs, kwargs):
-        try:
-            return self.call(inputs, **kwargs)
-        except NeedsValue as needed:
-            return self._opaque(inputs, kwargs, needed)
-
-    def _opaque(self, inputs, kwargs, needed):
-        """`call` as one operation on values, with the shapes that it gives for two batch sizes."""
-
-        def run(inputs, kwargs):
-            return self.call(inputs, **kwargs)
-
-        def trial(x, size):
-            if not isinstance(x, KerasTensor):
-                return x.view if isinstance(x, Symbolic) else x
-            return torch.zeros([size if d is None else d for d in x.shape], dtype=x.dtype)
-
-        found = []
-        for size in (2, 3):
-            with symbolic.executing(), torch.no_grad():
-                tree = symbolic._map(lambda x, size=size: trial(x, size), [inputs, kwargs])
-                try:
-                    found.append(self.call(tree[0], **tree[1]))
-                except Exception as error:
-                    raise needed from error
-        several = isinstance(found[0], (list, tuple))
-        pairs = list(zip(*(to_list(f) for f in found)))
-        shapes = [tuple(m if m == n else None for m, n in zip(a.shape, b.shape)) for a, b in pairs]
-        dtypes = [a.dtype for a, _ in pairs]
-        run.__name__ = self.name
-        if several:
-            return symbolic.declared(run, (inputs, kwargs), {}, shapes, dtypes)
-        return symbolic.declared(run, (inputs, kwargs), {}, shapes[0], dtypes[0])
+        return opaque.attempt(self.call, (inputs,), kwargs, self.name)
 
     def _finish(self, inputs, outputs, output_mask):
         """Outputs as tensors of their own, with declared shapes and masks."""

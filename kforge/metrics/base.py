@@ -4,7 +4,7 @@ import functools
 
 import torch
 
-from .. import initializers, lowering, symbolic
+from .. import initializers, lowering, opaque, symbolic
 from ..backend import cast
 from ..backend.values import tensor
 from ..config import automatic_name
@@ -199,7 +199,7 @@ class MeanMetricWrapper(Mean):
         """Adds the values of a batch."""
         y_true, y_pred = cast(y_true, self.dtype), cast(y_pred, self.dtype)
         y_pred, y_true = squeeze_or_expand_dimensions(y_pred, y_true)
-        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        values = opaque.attempt(self._fn, (y_true, y_pred), self._fn_kwargs, detached=True)
         super().update_state(values, sample_weight)
 
     def get_config(self):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .. import config, losses, metrics, symbolic
+from .. import config, losses, metrics, opaque, symbolic
 from ..symbolic import KerasTensor
 from ..weighting import masked_weights
 
@@ -178,10 +178,11 @@ def endpoint_loss(endpoint, sample_weight):
     """(loss, scalar loss) of an output; they differ for losses that are not reduced."""
     loss = endpoint.loss
     if hasattr(loss, "reduction"):
-        values = loss.call(endpoint.target, endpoint.output)
+        values = opaque.attempt(loss.call, (endpoint.target, endpoint.output))
         found = losses.compute_weighted_loss(values, sample_weight, loss.reduction)
     else:
-        found = loss(endpoint.target, endpoint.output, sample_weight=sample_weight)
+        arguments = (endpoint.target, endpoint.output), {"sample_weight": sample_weight}
+        found = opaque.attempt(loss, *arguments)
     return found, torch.mean(found) if len(found.shape) else found
 
 
