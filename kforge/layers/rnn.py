@@ -441,6 +441,9 @@ def _time_major(x, mask, backwards):
 
 def _unmasked_first(x, mask, backwards):
     steps, batch = x.shape[1], x.shape[0]
+    if x.is_meta:
+        seen = torch.empty((steps, batch), dtype=torch.int64, device="meta")
+        return x.transpose(0, 1), seen
     mask = mask.reshape(batch, steps).to(torch.bool).t()
     mask = mask.flip(0) if backwards else mask
     order = torch.argsort(torch.logical_not(mask).to(torch.uint8), dim=0, stable=True)
@@ -452,6 +455,8 @@ def _unmasked_first(x, mask, backwards):
 
 def _repeated(outputs, seen):
     """What each step, masked ones included, gives: the output before it, zeros at first."""
+    if outputs.is_meta:
+        return outputs
     steps, batch = seen.shape
     rows = (seen - 1).clamp(min=0) * batch + torch.arange(batch, device=seen.device)
     found = outputs.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, (steps, batch))
@@ -460,6 +465,8 @@ def _repeated(outputs, seen):
 
 def _last(sequence, seen, first):
     """What is there after the last unmasked step; `first`, or zeros, where all are masked."""
+    if sequence.is_meta:
+        return sequence[0] if first is None else sequence[0] + first
     batch, count = seen.shape[1], seen[-1]
     rows = (count - 1).clamp(min=0) * batch + torch.arange(batch, device=seen.device)
     found, some = sequence.flatten(0, 1).index_select(0, rows), (count > 0).unsqueeze(-1)
