@@ -13,9 +13,9 @@ ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
 # What may import what: a module imports from its own line or from lines above it. The longest
 # name that fits a module decides; "" is kforge/__init__.py, "engine." is its package's __init__.
 LEVELS = """
-    config registry compat passes tuning
+    config registry compat execution passes tuning
     devices utils
-    generated symbolic variable lowering
+    generated symbolic opaque variable lowering
     backend weighting
     activations constraints functions initializers losses optimizers regularizers
     metrics
