@@ -13,9 +13,9 @@ ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
 # What may import what: a module imports from its own line or from lines above it. The longest
 # name that fits a module decides; "" is kforge/__init__.py, "engine." is its package's __init__.
 LEVELS = """
-    config registry compat execution passes tuning
+    config registry compat execution passes rules tuning
     devices utils
-    generated symbolic opaque variable lowering
+    generated module_runner symbolic opaque variable lowering
     backend weighting
     activations constraints functions initializers losses optimizers regularizers
     metrics
@@ -27,7 +27,7 @@ LEVELS = """
     models
     utils.layer_utils utils.losses_utils utils.metrics_utils utils.multi_gpu_utils
     utils.test_utils utils.vis_utils
-    applications datasets preprocessing wrappers
+    applications compat.tensorflow datasets preprocessing wrappers
     __init__
     __main__
 """
