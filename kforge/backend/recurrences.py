@@ -1,18 +1,20 @@
 """Recurrences whose gradients are written by hand: LSTM, GRU and simple units.
 
-They take the inputs of all steps and gates, already projected, as (steps, batch, gates * units),
-and recurrent kernels as torch keeps them, (gates * units, units). Forward, a step is a few kernels
-that write into memory allocated once. Backward, what does not depend on the gradients that arrive
-is computed for all steps at once, and so is the gradient of the kernel: a step is a product or two
-and a few multiplications.
+Sequences are (steps, batch, features). Weights are as torch keeps them: `weight`, (gates * units,
+features), for the inputs and `kernel`, (gates * units, units), for the state. Without a `weight`,
+`x` holds the inputs of all gates, already projected. `drop` is a mask (batch, units) that the state
+is multiplied by before each product.
 
-`drop` is a mask (batch, units) that the state is multiplied by before each product. Gradients of
-gradients go through the same formulas as plain operations.
+Forward, all inputs are projected at once, and a step is a few kernels that write into memory
+allocated before. Backward, what does not depend on the gradients that arrive is computed for all
+steps at once, and so are the gradients of the weights: a step is a product or two and a few
+multiplications. Gradients of gradients go through the same formulas as plain operations.
 """
 
 import functools
 
 import torch
+import torch.nn.functional as F
 
 __all__ = ["ACTIVATIONS", "gru", "gru_reset_after", "lstm", "simple"]
 
@@ -67,9 +69,10 @@ _PLAIN = {
 class _Unit:
     """The formulas of a recurrence. `hs` and `cs` begin with the initial states.
 
-    `run` fills them, and gives what `reverse` needs besides: the gradients of the inputs, the
-    kernel, the bias and the initial states, from those of all states and of the last ones. `step`
-    is the same as plain operations.
+    `run` fills them from the projected inputs, which it overwrites, and gives what `reverse` needs
+    besides. That gives the gradients of the projected inputs, the kernel, the bias of the state
+    and the initial states, from those of all states and of the last ones. `step` is the same as
+    plain operations.
     """
 
     states = 1
@@ -83,8 +86,8 @@ class _Unit:
 class _Simple(_Unit):
     def run(self, x, kernel, bias, drop, hs):
         kernel = kernel.t()
-        for inputs, h, new in zip(x, hs, hs[1:]):
-            self.squash(torch.addmm(inputs, _dropped(h, drop), kernel, out=new), new)
+        for row, h, new in zip(x, hs, hs[1:]):
+            self.squash(row.addmm_(_dropped(h, drop), kernel), new)
         return []
 
     def reverse(self, grads, kernel, bias, drop, hs):
@@ -106,17 +109,17 @@ class _LSTM(_Unit):
 
     def run(self, x, kernel, bias, drop, hs, cs):
         units, kernel = kernel.shape[1], kernel.t()
-        gates, peeks = x.new_empty(x.shape), torch.empty_like(cs[1:])
-        i, f, g, o = gates.split(units, -1)
-        rows = zip(x, gates, gates[..., : 2 * units], i, f, g, o, hs, hs[1:], cs, cs[1:], peeks)
-        for inputs, row, i_f, i, f, g, o, h, new_h, c, new_c, peek in rows:
-            torch.addmm(inputs, _dropped(h, drop), kernel, out=row)
+        peeks = torch.empty_like(cs[1:])
+        i, f, g, o = x.split(units, -1)
+        rows = zip(x, x[..., : 2 * units], i, f, g, o, hs, hs[1:], cs, cs[1:], peeks)
+        for row, i_f, i, f, g, o, h, new_h, c, new_c, peek in rows:
+            row.addmm_(_dropped(h, drop), kernel)
             self.gate(i_f, i_f)
             self.squash(g, g)
             self.gate(o, o)
             torch.mul(f, c, out=new_c).addcmul_(i, g)
             torch.mul(o, self.squash(new_c, peek), out=new_h)
-        return [gates, peeks]
+        return [x, peeks]
 
     def reverse(self, grads, kernel, bias, drop, hs, cs, gates, peeks):
         dhs, dcs, dh, dc = grads
@@ -151,25 +154,23 @@ class _GRU(_Unit):
     def run(self, x, kernel, bias, drop, hs):
         units = kernel.shape[1]
         of_gates, of_candidate = kernel[: 2 * units].t(), kernel[2 * units :].t()
-        zr = x.new_empty((*x.shape[:2], 2 * units))
-        kept, candidates = torch.empty_like(hs[1:]), torch.empty_like(hs[1:])
-        x_zr, x_c = x[..., : 2 * units], x[..., 2 * units :]
-        rows = zip(x_zr, x_c, zr, *zr.chunk(2, -1), kept, candidates, hs, hs[1:])
-        for x_zr, x_c, z_r, z, r, keep, candidate, h, new in rows:
+        kept = torch.empty_like(hs[1:])
+        rows = zip(x[..., : 2 * units], *x.split(units, -1), kept, hs, hs[1:])
+        for z_r, z, r, candidate, keep, h, new in rows:
             used = _dropped(h, drop)
-            self.gate(torch.addmm(x_zr, used, of_gates, out=z_r), z_r)
+            self.gate(z_r.addmm_(used, of_gates), z_r)
             torch.mul(r, used, out=keep)
-            self.squash(torch.addmm(x_c, keep, of_candidate, out=candidate), candidate)
+            self.squash(candidate.addmm_(keep, of_candidate), candidate)
             torch.lerp(candidate, h, z, out=new)
-        return [zr, kept, candidates]
+        return [x, kept]
 
-    def reverse(self, grads, kernel, bias, drop, hs, zr, kept, candidates):
+    def reverse(self, grads, kernel, bias, drop, hs, gates, kept):
         dhs, dh = _Gradient(grads[0]), _start(grads[1], hs)
         units, before, used = kernel.shape[1], hs[:-1], _dropped(hs[:-1], drop)
         of_gates, of_candidate = kernel[: 2 * units], kernel[2 * units :]
-        z, r = zr.chunk(2, -1)
-        dx = zr.new_empty((*zr.shape[:2], 3 * units))
-        dz, dr, dc = dx.chunk(3, -1)
+        z, r, candidates = gates.split(units, -1)
+        dx = torch.empty_like(gates)
+        dz, dr, dc = dx.split(units, -1)
         self.ungate(before - candidates, z, dz)
         self.ungate(used, r, dr)
         self.unsquash(1.0 - z, candidates, dc)
@@ -202,28 +203,26 @@ class _GRUResetAfter(_Unit):
 
     def run(self, x, kernel, bias, drop, hs):
         units, kernel = kernel.shape[1], kernel.t()
-        products = x.new_empty(x.shape)
-        gates, candidates = x.new_empty((*x.shape[:2], 2 * units)), torch.empty_like(hs[1:])
-        x_g, x_c = x[..., : 2 * units], x[..., 2 * units :]
+        products = torch.empty_like(x)
         p_g, p_c = products[..., : 2 * units], products[..., 2 * units :]
-        halves = gates.chunk(2, -1)
-        z, r = halves[self.update], halves[self.reset]
-        rows = zip(x_g, x_c, products, p_g, p_c, gates, z, r, candidates, hs, hs[1:])
-        for x_g, x_c, product, p_g, p_c, pair, z, r, candidate, h, new in rows:
+        *gates, candidates = x.split(units, -1)
+        z, r = gates[self.update], gates[self.reset]
+        rows = zip(products, p_g, p_c, x[..., : 2 * units], z, r, candidates, hs, hs[1:])
+        for product, p_g, p_c, pair, z, r, candidate, h, new in rows:
             _affine(_dropped(h, drop), kernel, bias, product)
-            self.gate(torch.add(x_g, p_g, out=pair), pair)
-            self.squash(torch.addcmul(x_c, r, p_c, out=candidate), candidate)
+            self.gate(pair.add_(p_g), pair)
+            self.squash(candidate.addcmul_(r, p_c), candidate)
             torch.lerp(candidate, h, z, out=new)
-        return [products, gates, candidates]
+        return [x, products]
 
-    def reverse(self, grads, kernel, bias, drop, hs, products, gates, candidates):
+    def reverse(self, grads, kernel, bias, drop, hs, x, products):
         dhs, dh = _Gradient(grads[0]), _start(grads[1], hs)
         units = kernel.shape[1]
-        halves = gates.chunk(2, -1)
-        z, r = halves[self.update], halves[self.reset]
+        *gates, candidates = x.split(units, -1)
+        z, r = gates[self.update], gates[self.reset]
         # For the gates, for the product that is reset, and for the candidate.
-        both = gates.new_empty((*gates.shape[:2], 4 * units))
-        *d_gates, d_product, dc = both.chunk(4, -1)
+        both = x.new_empty((*x.shape[:2], 4 * units))
+        *d_gates, d_product, dc = both.split(units, -1)
         self.unsquash(1.0 - z, candidates, dc)
         torch.mul(dc, r, out=d_product)
         self.ungate(hs[:-1] - candidates, z, d_gates[self.update])
@@ -297,38 +296,48 @@ def _product(rows, columns, out=None):
 
 
 class _Recurrence(torch.autograd.Function):
-    """A unit over all steps of `x`, from the states `first`."""
+    """A unit over all steps of `x`: the sequences of its states, then the last of each."""
 
     @staticmethod
-    def forward(ctx, unit, x, kernel, bias, drop, *first):
+    def forward(ctx, unit, x, weight, bias, kernel, state_bias, drop, *first):
         shape = (*x.shape[:2], kernel.shape[1])
         if x.is_meta:
             return (*(x.new_empty(shape) for _ in first), *(x.new_empty(shape[1:]) for _ in first))
         sequences = [x.new_empty((shape[0] + 1, *shape[1:])) for _ in first]
         for sequence, state in zip(sequences, first):
             sequence[0] = state
-        inner = unit.run(x, kernel, bias, drop, *sequences)
+        projected = x.clone() if weight is None else F.linear(x, weight, bias)
+        inner = unit.run(projected, kernel, state_bias, drop, *sequences)
         ctx.unit = unit
-        ctx.save_for_backward(x, kernel, bias, drop, *first, *sequences, *inner)
+        inputs = (x, weight, bias, kernel, state_bias, drop, *first)
+        ctx.save_for_backward(*inputs, *sequences, *inner)
         ctx.set_materialize_grads(False)
         return (*(s[1:] for s in sequences), *(s[-1].clone() for s in sequences))
 
     @staticmethod
     def backward(ctx, *grads):
-        unit, (x, kernel, bias, drop, *rest) = ctx.unit, ctx.saved_tensors
-        first, inner = rest[: unit.states], rest[unit.states :]
+        unit, needed = ctx.unit, ctx.needs_input_grad[1:]
+        inputs, inner = ctx.saved_tensors[: len(needed)], ctx.saved_tensors[len(needed) :]
         if torch.is_grad_enabled():  # to be differentiated again
-            inputs = (x, kernel, bias, drop, *first)
-            return (None, *_plain_gradients(unit, inputs, ctx.needs_input_grad[1:], grads))
-        dx, dkernel, dbias, *dfirst = unit.reverse(grads, kernel, bias, drop, *inner)
-        return (None, dx, dkernel, dbias, None, *dfirst)
+            return (None, *_plain_gradients(unit, inputs, needed, grads))
+        x, weight, _, kernel, state_bias, drop, *_ = inputs
+        dx, dkernel, dbias, *dfirst = unit.reverse(grads, kernel, state_bias, drop, *inner)
+        ofs = [dx, None, None]
+        if weight is not None:
+            ofs = [
+                torch.matmul(dx, weight) if needed[0] else None,
+                _product(dx, x) if needed[1] else None,
+                dx.sum((0, 1)) if needed[2] else None,
+            ]
+        return (None, *ofs, dkernel, dbias, None, *dfirst)
 
 
-def _plain(unit, x, kernel, bias, drop, *states):
+def _plain(unit, x, weight, bias, kernel, state_bias, drop, *states):
     """What `_Recurrence` computes, as plain operations."""
+    projected = x if weight is None else F.linear(x, weight, bias)
     steps = []
-    for inputs in x:
-        states = unit.step(inputs, kernel, bias, drop, *states)
+    for inputs in projected:
+        states = unit.step(inputs, kernel, state_bias, drop, *states)
         steps.append(states)
     return [*(torch.stack(sequence) for sequence in zip(*steps)), *states]
 
@@ -341,33 +350,46 @@ def _plain_gradients(unit, inputs, needed, grads):
     return [next(found) if n else None for n in needed]
 
 
-_units = functools.cache(lambda kind, *settings: kind(*settings))
+@functools.cache
+def _unit(kind, *settings):
+    return kind(*settings)
 
 
-def simple(x, h, kernel, drop=None, activation="tanh"):
-    """All states of ``h = activation(x + h U)``, (steps, batch, units), and the last."""
-    return _Recurrence.apply(_units(_Simple, activation), x, kernel, None, drop, h)
+def simple(x, h, weight, bias, kernel, drop=None, activation="tanh"):
+    """All states of ``h = activation(x W + b + h U)``, (steps, batch, units), and the last."""
+    return _Recurrence.apply(_unit(_Simple, activation), x, weight, bias, kernel, None, drop, h)
 
 
-def lstm(x, h, c, kernel, drop=None, activation="tanh", gate="sigmoid"):
+def lstm(x, h, c, weight, bias, kernel, drop=None, activation="tanh", gate="sigmoid"):
     """All outputs and all carries, (steps, batch, units), then the last of each.
 
     Gates are input, forget, candidate, output.
     """
-    return _Recurrence.apply(_units(_LSTM, activation, gate), x, kernel, None, drop, h, c)
+    unit = _unit(_LSTM, activation, gate)
+    return _Recurrence.apply(unit, x, weight, bias, kernel, None, drop, h, c)
 
 
-def gru(x, h, kernel, drop=None, activation="tanh", gate="sigmoid"):
+def gru(x, h, weight, bias, kernel, drop=None, activation="tanh", gate="sigmoid"):
     """All states, (steps, batch, units), and the last. Gates are update, reset, candidate."""
-    return _Recurrence.apply(_units(_GRU, activation, gate), x, kernel, None, drop, h)
+    unit = _unit(_GRU, activation, gate)
+    return _Recurrence.apply(unit, x, weight, bias, kernel, None, drop, h)
 
 
 def gru_reset_after(
-    x, h, kernel, bias=None, drop=None, activation="tanh", gate="sigmoid", reset_first=False
+    x,
+    h,
+    weight,
+    bias,
+    kernel,
+    state_bias,
+    drop=None,
+    activation="tanh",
+    gate="sigmoid",
+    reset_first=False,
 ):
-    """As `gru`, with the reset gate applied after the product with the kernel and its `bias`.
+    """As `gru`; the reset gate scales the product with the kernel plus `state_bias`.
 
     `reset_first`: gates are reset, update, candidate.
     """
-    unit = _units(_GRUResetAfter, activation, gate, reset_first)
-    return _Recurrence.apply(unit, x, kernel, bias, drop, h)
+    unit = _unit(_GRUResetAfter, activation, gate, reset_first)
+    return _Recurrence.apply(unit, x, weight, bias, kernel, state_bias, drop, h)

@@ -199,7 +199,11 @@ class _Cell(Layer):
         if native:
             return self._run_kernel(x, states)
         drop = self._draw(states[0], self.recurrent_dropout) if dropping else []
-        found = self._recurrence(self._project(x), states, drop[0] if drop else None)
+        weights = [self._stored(self.kernel), self._input_bias()]
+        if isinstance(x, list):
+            x, weights = self._project(x), [None, None]
+        weights.append(self._stored(self.recurrent_kernel))
+        found = self._recurrence(x, states, weights, drop[0] if drop else None)
         return found[: self.states], found[self.states :]
 
     def _run_kernel(self, x, states):
@@ -249,9 +253,8 @@ class SimpleRNNCell(_Cell):
     def kernel_function(self):
         return torch.rnn_tanh if self.activation is activations.tanh else torch.rnn_relu
 
-    def _recurrence(self, x, states, drop):
-        kernel = self._stored(self.recurrent_kernel)
-        return apply(recurrences.simple, x, *states, kernel, drop, _NAMES[self.activation])
+    def _recurrence(self, x, states, weights, drop):
+        return apply(recurrences.simple, x, *states, *weights, drop, _NAMES[self.activation])
 
     def step(self, x, states, masks):
         h = self.activation(x + self._recur(states[0], masks, self.recurrent_kernel))
@@ -308,10 +311,9 @@ class LSTMCell(_Cell):
     def kernel_function(self):
         return torch.lstm
 
-    def _recurrence(self, x, states, drop):
-        kernel = self._stored(self.recurrent_kernel)
+    def _recurrence(self, x, states, weights, drop):
         names = _NAMES[self.activation], _NAMES[self.recurrent_activation]
-        return apply(recurrences.lstm, x, *states, kernel, drop, *names)
+        return apply(recurrences.lstm, x, *states, *weights, drop, *names)
 
     def step(self, x, states, masks):
         z = x + self._recur(states[0], masks, self.recurrent_kernel)
@@ -385,15 +387,13 @@ class GRUCell(_Cell):
     def kernel_function(self):
         return torch.gru
 
-    def _recurrence(self, x, states, drop):
-        kernel = self._stored(self.recurrent_kernel)
+    def _recurrence(self, x, states, weights, drop):
         names = _NAMES[self.activation], _NAMES[self.recurrent_activation]
         if not self.reset_after:
-            return apply(recurrences.gru, x, *states, kernel, drop, *names)
-        bias = self._both_biases()[1] if self.use_bias else None
+            return apply(recurrences.gru, x, *states, *weights, drop, *names)
+        weights.append(self._both_biases()[1] if self.use_bias else None)
         first = self.layouts is self.kernel_layouts
-        function = recurrences.gru_reset_after
-        return apply(function, x, *states, kernel, bias, drop, *names, first)
+        return apply(recurrences.gru_reset_after, x, *states, *weights, drop, *names, first)
 
     def step(self, x, states, masks):
         h, units = states[0], self.units
