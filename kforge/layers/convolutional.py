@@ -97,6 +97,10 @@ class _DepthwiseKernel:
 depthwise_layout = functools.cache(_DepthwiseKernel)
 
 
+# Keras's defaults by rank. That they are one object shows in YAML, as an anchor and an alias.
+_ONES = {2: (1, 1), 3: (1, 1, 1)}
+
+
 class _Conv(_Spatial):
     """``activation(convolution of inputs with kernel + bias)``.
 
@@ -217,12 +221,14 @@ class Conv2D(_Conv):
     """Convolution of images: (batch, rows, cols, channels) -> (batch, ..., filters)."""
 
     rank = 2
+    __init__ = variant(_Conv.__init__, strides=_ONES[2], dilation_rate=_ONES[2])
 
 
 class Conv3D(_Conv):
     """Convolution of volumes: (batch, d1, d2, d3, channels) -> (batch, ..., filters)."""
 
     rank = 3
+    __init__ = variant(_Conv.__init__, strides=_ONES[3], dilation_rate=_ONES[3])
 
 
 # ---- transposed -------------------------------------------------------------------------------
