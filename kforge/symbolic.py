@@ -13,7 +13,7 @@ import re
 import numpy as np
 import torch
 
-from . import config, devices
+from . import config, devices, rules
 from .execution import (
     NeedsValue,
     NotFed,
@@ -423,9 +423,10 @@ def _alike(x, i):
 def _run_probes(op, probe):
     with torch.no_grad():
         return tuple(
-            op.func(
-                *_map(lambda x, i=i: probe(x, i), op.args),
-                **_map(lambda x, i=i: probe(x, i), op.kwargs),
+            rules.infer(
+                op.func,
+                _map(lambda x, i=i: probe(x, i), op.args),
+                _map(lambda x, i=i: probe(x, i), op.kwargs),
             )
             for i in (0, 1)
         )

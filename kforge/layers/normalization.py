@@ -93,10 +93,9 @@ class BatchNormalization(Layer):
 
         def test():
             statistics = self.moving_mean, self.moving_variance
-            cudnn = torch.backends.cudnn.enabled
-            return torch.batch_norm(
-                x, self.gamma, self.beta, *statistics, False, 0.0, self.epsilon, cudnn
-            )
+            # The momentum counts in exported models only, when they are trained.
+            settings = False, 1.0 - self.momentum, self.epsilon, torch.backends.cudnn.enabled
+            return torch.batch_norm(x, self.gamma, self.beta, *statistics, *settings)
 
         normed = K.in_train_phase(train, test, training=training)
         if flat:
@@ -117,6 +116,8 @@ def _moving_variance(x, invstd, epsilon, fused):
 
     For images with channels last TensorFlow's fused kernel has taken it times n / (n - 1) before.
     """
+    if x.is_meta:
+        return invstd
     variance = torch.clamp(torch.pow(invstd, -2) - epsilon, min=0.0)
     n = x.numel() // max(invstd.numel(), 1)
     factor = n / (n - (1.0 + epsilon)) * (n / max(n - 1, 1) if fused else 1.0)
