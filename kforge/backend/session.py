@@ -1,8 +1,10 @@
 """What runs: compiled functions, gradients, the learning phase; and what a session used to hold."""
 
+import contextlib
 import functools
 import gc
 import warnings
+from collections import OrderedDict
 
 import numpy as np
 import torch
@@ -214,25 +216,86 @@ def clear_session():
     config.reset_uids()
     config.fix_learning_phase(None)
     random.forget_streams()
+    _session.close()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
+class Graph:
+    """Stands for TensorFlow's graph: every operation knows what it depends on by itself."""
+
+    @contextlib.contextmanager
+    def as_default(self):
+        """Changes nothing."""
+        yield self
+
+    def finalize(self):
+        """Changes nothing."""
+
+
+class Fetch:
+    """What a session can run besides tensors: made of `operations`, tensors and updates."""
+
+    operations = ()
+
+    def result(self, values):
+        """What `run` gives for it, of the values of its operations: nothing."""
+
+    def run(self, feed_dict=None, session=None):
+        """Runs it."""
+        return _session.run(self, feed_dict)
+
+
 class Session:
-    """Stands for TensorFlow's session, of which there is no need: variables hold their values."""
+    """Stands for TensorFlow's session, of which there is no need: variables hold their values.
 
-    graph = None
+    What it has run it runs faster the next time. `target`, `graph` and `config` have no effect.
+    """
 
-    def run(self, fetches, feed_dict=None, **kwargs):
-        """Values of tensors, and changes carried out, with `feed_dict` fed."""
-        feeds = feed_dict or {}
-        wanted = [x for x in leaves(fetches) if isinstance(x, Symbolic)]
-        found = iter(Function(list(feeds), wanted)(list(feeds.values())))
-        return _map(lambda x: next(found) if isinstance(x, Symbolic) else None, fetches)
+    _kept = 64  # functions, those used last
+
+    def __init__(self, target="", graph=None, config=None):
+        self.graph = graph or Graph()
+        self._functions = OrderedDict()
+
+    def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
+        """Values of nested tensors, and changes carried out, with `feed_dict` fed."""
+        feeds, wanted = feed_dict or {}, []
+        for x in leaves(fetches):
+            if not isinstance(x, (Symbolic, Fetch)):
+                raise TypeError(
+                    f"Session.run: expected tensors, updates and operations, got {x!r}. Tensors "
+                    "cannot be asked for by name here."
+                )
+            wanted += [x] if isinstance(x, Symbolic) else x.operations
+        found = iter(self._function(list(feeds), wanted)(list(feeds.values())))
+
+        def result(x):
+            if isinstance(x, Symbolic):
+                return next(found)
+            return x.result([next(found) for _ in x.operations])
+
+        return _map(result, fetches)
+
+    def _function(self, fed, wanted):
+        key = (*map(id, fed), None, *map(id, wanted))
+        if key not in self._functions:
+            # The tensors are kept with the function, so that no others get their ids.
+            self._functions[key] = (Function(fed, wanted), fed, wanted)
+            if len(self._functions) > self._kept:
+                self._functions.popitem(last=False)
+        self._functions.move_to_end(key)
+        return self._functions[key][0]
+
+    @contextlib.contextmanager
+    def as_default(self):
+        """Changes nothing: there is nothing that belongs to one session."""
+        yield self
 
     def close(self):
-        """Nothing to do."""
+        """Forgets what it has run."""
+        self._functions.clear()
 
     def __enter__(self):
         return self

@@ -17,6 +17,7 @@ import os
 import sys
 
 from .. import config
+from . import tensorflow
 
 __all__ = ["ALIASES", "COMPANIONS", "HOMES", "SHOWN", "install", "installed", "uninstall"]
 
@@ -265,6 +266,8 @@ def install():
         _inherit()
         config.answer_as("tensorflow")
         _undo.append(lambda: config.answer_as("torch"))
+        tensorflow.offer(modules["backend"])
+        _undo.append(tensorflow.withdraw)
     except BaseException:
         uninstall()
         raise

@@ -1,0 +1,171 @@
+"""`import tensorflow` for Keras scripts: a facade with what they take from it, on K underneath.
+
+Where kforge is installed as Keras, `import tensorflow as tf` gives the modules listed here instead
+of TensorFlow, whether that is installed or not; ``KFORGE_TENSORFLOW=real`` in the environment
+leaves `tensorflow` alone. They offer TensorFlow 1.15 as far as Keras scripts use it: functions on
+symbolic tensors (and on torch's), sessions that need not be, and `tf.keras`, which is kforge.
+``python -m kforge.compat.tensorflow`` lists all names; any other is an `AttributeError`.
+
+The facade itself is loaded when a script first looks into it.
+"""
+
+import importlib
+import importlib.machinery
+import os
+import sys
+import types
+
+__all__ = ["MODULES", "Facade", "offer", "withdraw"]
+
+VERSION = "1.15.5"
+
+_OPS = """
+    array_ops check_ops clip_ops control_flow_ops functional_ops gen_array_ops gen_math_ops
+    gen_nn_ops image_ops init_ops linalg_ops math_ops nn nn_ops random_ops resource_variable_ops
+    state_ops tensor_array_ops variable_scope variables
+"""
+
+#: Every module below `tensorflow`, and where it finds its names: tables of `.table`, by name.
+MODULES = {
+    "compat": "compat",
+    "config": "config",
+    "config.experimental": "config",
+    "dtypes": "dtypes",
+    "gfile": "gfile",
+    "image": "image",
+    "io": "io",
+    "io.gfile": "gfile",
+    "linalg": "linalg",
+    "logging": "logging",
+    "math": "math",
+    "nn": "nn",
+    "python": "root",
+    "python.client": "",
+    "python.client.device_lib": "device_lib",
+    "python.client.session": "root",
+    "python.framework": "",
+    "python.framework.dtypes": "dtypes",
+    "python.framework.ops": "root",
+    "python.framework.tensor_shape": "root",
+    "python.ops": "",
+    **{f"python.ops.{name}": "root math nn image random" for name in _OPS.split()},
+    "python.platform": "",
+    "python.platform.gfile": "gfile",
+    "python.platform.tf_logging": "logging",
+    "random": "random",
+    "sets": "sets",
+    "sparse": "sparse",
+    "summary": "summary",
+    "test": "test",
+}
+
+# Modules of TensorFlow that scripts reach through `keras.backend`, which imported them.
+_SHOWN_BY_BACKEND = {
+    "tf": "tensorflow",
+    "control_flow_ops": "tensorflow.python.ops.control_flow_ops",
+    "device_lib": "tensorflow.python.client.device_lib",
+    "functional_ops": "tensorflow.python.ops.functional_ops",
+    "tensor_array_ops": "tensorflow.python.ops.tensor_array_ops",
+    "tf_ops": "tensorflow.python.framework.ops",
+}
+
+_KERAS = ("tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras")
+
+
+class Facade(types.ModuleType):
+    """A module that looks its names up in tables, when they are asked for."""
+
+    def __init__(self, name, tables):
+        super().__init__(name)
+        self.__path__ = []
+        self._tables = tables.split()
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        below = sys.modules.get(f"{self.__name__}.{name}")
+        if below is not None:
+            return below
+        value = importlib.import_module(".table", __name__).look_up(self, name)
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self):
+        table = importlib.import_module(".table", __name__)
+        return sorted({*super().__dir__(), *table.names(self)})
+
+
+class _Finder:
+    """Finds `tensorflow`; what is below it is there from then on."""
+
+    def __init__(self):
+        self.root = Facade("tensorflow", "root")
+        self.root.__version__ = VERSION
+        self.modules = {"tensorflow": self.root, "tensorflow.compat.v1": self.root}
+        for path, tables in MODULES.items():
+            self.modules[f"tensorflow.{path}"] = Facade(f"tensorflow.{path}", tables)
+
+    def find_spec(self, name, path=None, target=None):
+        """The module `tensorflow`; `ModuleNotFoundError` for unknown ones below it."""
+        if name == "tensorflow":
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        if name.startswith("tensorflow.") and sys.modules.get("tensorflow") is self.root:
+            raise ModuleNotFoundError(
+                f"No module named {name!r} in what kforge offers of TensorFlow. "
+                "KFORGE_TENSORFLOW=real in the environment gives you TensorFlow itself.",
+                name=name,
+            )
+        return None
+
+    def create_module(self, spec):
+        """The facade."""
+        return self.root
+
+    def exec_module(self, module):
+        """Registers everything below `tensorflow`."""
+        self.register_keras(*_KERAS)
+        # TensorBoard would take the facade for TensorFlow; this says that there is none.
+        self.modules["tensorboard.compat.notf"] = types.ModuleType("tensorboard.compat.notf")
+        sys.modules.update(self.modules)
+
+    def register_keras(self, *prefixes):
+        """Makes the modules of Keras known below other names too."""
+        found = {n: m for n, m in sys.modules.items() if n.partition(".")[0] == "keras"}
+        made = {p + name[len("keras") :]: m for p in prefixes for name, m in found.items()}
+        self.modules.update(made)
+        sys.modules.update(made)
+
+    def forget(self):
+        """Takes the modules away again."""
+        for name, module in self.modules.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+
+
+_active = []
+
+
+def offer(backend):
+    """From now on `import tensorflow` gives the facade, unless TensorFlow is to be used.
+
+    `backend` is the module `keras.backend`, through which scripts reach TensorFlow as well.
+    """
+    is_unwanted = os.environ.get("KFORGE_TENSORFLOW") == "real" or "tensorflow" in sys.modules
+    if _active or is_unwanted:
+        return
+    finder = _Finder()
+    finder.register_keras("tf_keras")
+    sys.meta_path.insert(0, finder)
+    for name, path in _SHOWN_BY_BACKEND.items():
+        setattr(backend, name, finder.modules[path])
+    _active.append((finder, backend))
+
+
+def withdraw():
+    """`import tensorflow` means again what it meant before `offer`."""
+    while _active:
+        finder, backend = _active.pop()
+        sys.meta_path.remove(finder)
+        finder.forget()
+        for name in _SHOWN_BY_BACKEND:
+            delattr(backend, name)

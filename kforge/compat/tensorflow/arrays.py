@@ -1,0 +1,433 @@
+"""Shapes, selection and arrangement: what `tf` itself has for tensors."""
+
+import builtins
+import functools
+import operator
+
+import torch
+import torch.nn.functional as F
+
+from ... import backend as K
+from ...backend.values import factory, mixed_shape, sizes
+from ...devices import current_device
+from ...symbolic import Symbolic, torch_dtype
+from .values import apply, convert, declared, known, pair, tensor
+
+__all__ = [
+    "boolean_mask",
+    "broadcast_to",
+    "cast",
+    "concat",
+    "constant",
+    "convert_to_tensor",
+    "depth_to_space",
+    "expand_dims",
+    "eye",
+    "fill",
+    "gather",
+    "gather_nd",
+    "identity",
+    "linspace",
+    "matrix_band_part",
+    "meshgrid",
+    "one_hot",
+    "ones",
+    "ones_like",
+    "pad",
+    "range",
+    "rank",
+    "reshape",
+    "reverse",
+    "reverse_v2",
+    "roll",
+    "scatter_nd",
+    "sequence_mask",
+    "shape",
+    "size",
+    "slice",
+    "space_to_depth",
+    "split",
+    "squeeze",
+    "stack",
+    "stop_gradient",
+    "tile",
+    "to_double",
+    "to_float",
+    "to_int32",
+    "to_int64",
+    "transpose",
+    "unique",
+    "unstack",
+    "where",
+    "zeros",
+    "zeros_like",
+]
+
+# ---- making -------------------------------------------------------------------------------------
+
+
+def constant(value, dtype=None, shape=None):
+    """A tensor with a fixed value; with `shape`, laid out in it, or filling it."""
+    found = convert(value, dtype)
+    if shape is None:
+        return found
+    shape = known(shape)
+    return found.expand(shape) if found.numel() == 1 else found.reshape(shape)
+
+
+def convert_to_tensor(value, dtype=None):
+    """`value` as a tensor."""
+    return convert(value, dtype)
+
+
+def fill(dims, value):
+    """A tensor of this shape with one number everywhere."""
+    value = convert(value)
+    return ones(dims, value.dtype) * value
+
+
+def zeros(shape, dtype="float32"):
+    """A tensor of zeros."""
+    return _full(shape, 0, dtype)
+
+
+def ones(shape, dtype="float32"):
+    """A tensor of ones."""
+    return _full(shape, 1, dtype)
+
+
+def _full(shape, number, dtype):
+    dtype = torch_dtype(dtype)
+    return factory(_fill, mixed_shape(shape), number, dtype, current_device(), dtype=dtype)
+
+
+def _fill(shape, number, dtype, device):
+    return torch.full(sizes(shape), number, dtype=dtype, device=device)
+
+
+def zeros_like(input, dtype=None):
+    """Zeros in the shape of `input`."""
+    return K.zeros_like(input, dtype)
+
+
+def ones_like(input, dtype=None):
+    """Ones in the shape of `input`."""
+    return K.ones_like(input, dtype)
+
+
+def eye(num_rows, num_columns=None, batch_shape=None, dtype="float32"):
+    """The identity matrix, or a batch of them."""
+    found = constant(torch.eye(num_rows, num_columns or num_rows).numpy(), dtype)
+    return found if batch_shape is None else found.expand([*known(batch_shape), *found.shape])
+
+
+def range(start, limit=None, delta=1, dtype=None):
+    """Numbers from `start`, or 0, to before `limit`."""
+    if dtype is None:
+        floats = any(isinstance(n, float) for n in (start, limit, delta))
+        dtype = "float32" if floats else "int32"
+    return K.arange(start, limit, delta, dtype)
+
+
+def linspace(start, stop, num):
+    """`num` evenly spaced numbers from `start` to `stop`."""
+    steps = K.arange(0, num, 1, "float32")
+    return convert(start) + steps * ((stop - start) / (num - 1))
+
+
+def meshgrid(*args, indexing="xy"):
+    """Coordinates of grids, one tensor for each axis."""
+    if len(args) == 1 and isinstance(args[0], (list, tuple)):
+        args = args[0]
+    return list(torch.meshgrid(*(convert(a) for a in args), indexing=indexing))
+
+
+def one_hot(indices, depth, on_value=1, off_value=0, axis=-1, dtype="float32"):
+    """Integers as vectors with one element `on_value`, the others `off_value`."""
+    indices = tensor(indices)
+    classes = K.arange(depth, dtype="int64")
+    found = K.cast(torch.eq(indices.unsqueeze(-1), classes), dtype)
+    if (on_value, off_value) != (1, 0):
+        found = found * (on_value - off_value) + off_value
+    return found if axis == -1 else torch.movedim(found, -1, axis)
+
+
+def sequence_mask(lengths, maxlen=None, dtype="bool"):
+    """For each length, so many true elements, then false ones up to `maxlen`."""
+    lengths = convert(lengths)
+    if maxlen is None:
+        return K.cast(
+            declared(_mask_to_longest, (lengths,), (*lengths.shape, None), torch.bool), dtype
+        )
+    return K.cast(torch.lt(K.arange(maxlen), lengths.unsqueeze(-1)), dtype)
+
+
+def _mask_to_longest(lengths):
+    places = torch.arange(int(lengths.max()), device=lengths.device)
+    return places < lengths.unsqueeze(-1)
+
+
+# ---- looking ------------------------------------------------------------------------------------
+
+
+def shape(input, out_type="int32"):
+    """The shape, as a tensor that is known when the data are."""
+    return K.cast(K.shape(input), out_type)
+
+
+def size(input, out_type="int32"):
+    """The number of elements."""
+    return K.cast(K.size(input), out_type)
+
+
+def rank(input):
+    """The number of axes: a number, since it is always known."""
+    return len(tensor(input).shape)
+
+
+def cast(x, dtype):
+    """`x` in another dtype; floats lose what is behind the point."""
+    return K.cast(convert(x), dtype)
+
+
+to_double, to_float = (functools.partial(cast, dtype=d) for d in ("float64", "float32"))
+to_int32, to_int64 = (functools.partial(cast, dtype=d) for d in ("int32", "int64"))
+
+
+def identity(input):
+    """A tensor of its own with the same values."""
+    return K.identity(input)
+
+
+def stop_gradient(input):
+    """The same values, through which no gradient flows."""
+    return K.stop_gradient(input)
+
+
+# ---- arranging ----------------------------------------------------------------------------------
+
+
+def reshape(tensor, shape):
+    """The elements in another shape; one size may be -1, sizes may be tensors."""
+    return K.reshape(convert(tensor), shape)
+
+
+def transpose(a, perm=None):
+    """The axes in another order, reversed without one."""
+    return K.transpose(a) if perm is None else K.permute_dimensions(a, known(perm))
+
+
+def expand_dims(input, axis=-1):
+    """A new axis of size 1."""
+    return K.expand_dims(convert(input), known(axis))
+
+
+def squeeze(input, axis=None):
+    """Without axes of size 1, all of them or those given."""
+    x, axis = tensor(input), known(axis)
+    if axis is None or axis == []:
+        axis = [i for i, n in enumerate(x.shape) if n == 1]
+    axes = [axis] if isinstance(axis, int) else axis
+    return x.squeeze(tuple(axes)) if axes else x
+
+
+def broadcast_to(input, shape):
+    """The elements repeated along axes of size 1, to fill a shape."""
+    return apply(_broadcast, convert(input), mixed_shape(shape))
+
+
+def _broadcast(x, shape):
+    return x.expand(sizes(shape))
+
+
+def tile(input, multiples):
+    """The tensor repeated along each axis."""
+    return K.tile(convert(input), multiples)
+
+
+def reverse(tensor, axis):
+    """The elements in the opposite order along axes."""
+    return K.reverse(tensor, known(axis))
+
+
+reverse_v2 = reverse
+
+
+def roll(input, shift, axis):
+    """The elements moved along axes, those that leave at the end coming in again."""
+    return torch.roll(tensor(input), shift, axis)
+
+
+def concat(values, axis):
+    """Tensors one after the other."""
+    if not isinstance(values, (list, tuple)):
+        return identity(values)
+    return torch.cat(_alike(values), dim=known(axis))
+
+
+def stack(values, axis=0):
+    """Tensors beside each other, along a new axis."""
+    if isinstance(values, (Symbolic, torch.Tensor)):
+        return values
+    return torch.stack(_alike(values), dim=axis)
+
+
+def _alike(values):
+    """Tensors of values, numbers among them in the dtype of the first tensor."""
+    dtypes = [v.dtype for v in values if isinstance(v, (Symbolic, torch.Tensor))]
+    return [
+        v if isinstance(v, (Symbolic, torch.Tensor)) else convert(v, dtypes[0] if dtypes else None)
+        for v in values
+    ]
+
+
+def unstack(value, num=None, axis=0):
+    """The slices along an axis, a list."""
+    x = convert(value)
+    count = num or x.shape[axis]
+    if count is None:
+        raise ValueError(f"Cannot infer num from shape {tuple(x.shape)} along axis {axis}.")
+    return [x.select(axis, i) for i in builtins.range(count)]
+
+
+def split(value, num_or_size_splits, axis=0):
+    """Parts along an axis: so many equal ones, or of these sizes."""
+    x, sections, axis = tensor(value), known(num_or_size_splits), known(axis)
+    if isinstance(sections, int):
+        return list(torch.chunk(x, sections, dim=axis))
+    if -1 in sections:
+        rest = x.shape[axis] - sum(n for n in sections if n != -1)
+        sections = [rest if n == -1 else n for n in sections]
+    return list(torch.split(x, sections, dim=axis))
+
+
+def pad(tensor, paddings, mode="CONSTANT", constant_values=0):
+    """Elements added before and after along each axis: a number, or a reflection."""
+    x, amounts = convert(tensor), known(paddings)
+    if isinstance(amounts, (Symbolic, torch.Tensor)):
+        amounts = [[amounts[i, 0], amounts[i, 1]] for i in builtins.range(len(x.shape))]
+    if mode.upper() != "CONSTANT":
+        return apply(_mirror, x, amounts, 0 if mode.upper() == "SYMMETRIC" else 1)
+    if all(isinstance(n, int) for pair in amounts for n in pair):
+        return _pad(x, amounts, constant_values)
+    return apply(_pad, x, amounts, constant_values)
+
+
+def _pad(x, amounts, value):
+    return F.pad(x, [int(n) for pair in reversed(amounts) for n in pair], value=value)
+
+
+def _mirror(x, amounts, edge):
+    """Padding by the elements next to the border; `edge` is 1 where that itself is not repeated."""
+    for axis, (before, after) in enumerate(amounts):
+        before, after, n = int(before), int(after), x.shape[axis]
+        if before or after:
+            places = torch.arange(-before, n + after, device=x.device)
+            places = torch.where(places < 0, edge - 1 - places, places)
+            places = torch.where(places >= n, 2 * n - 1 - edge - places, places)
+            x = x.index_select(axis, places)
+    return x
+
+
+def space_to_depth(input, block_size, data_format="NHWC"):
+    """Blocks of pixels become channels of one pixel."""
+    n, x = block_size, tensor(input)
+    x = torch.movedim(x, 1, 3) if data_format == "NCHW" else x
+    x = x.unflatten(1, (-1, n)).unflatten(3, (-1, n))  # (batch, h, n, w, n, channels)
+    x = x.permute(0, 1, 3, 2, 4, 5).flatten(3)
+    return torch.movedim(x, 3, 1) if data_format == "NCHW" else x
+
+
+def depth_to_space(input, block_size, data_format="NHWC"):
+    """Channels of one pixel become a block of pixels."""
+    n, x = block_size, tensor(input)
+    x = torch.movedim(x, 1, 3) if data_format == "NCHW" else x
+    x = x.unflatten(3, (n, n, -1)).permute(0, 1, 3, 2, 4, 5)  # (batch, h, n, w, n, channels)
+    x = x.flatten(3, 4).flatten(1, 2)
+    return torch.movedim(x, 3, 1) if data_format == "NCHW" else x
+
+
+# ---- selecting ----------------------------------------------------------------------------------
+
+
+def slice(input, begin, size):
+    """The part that begins at `begin` and has this size; -1 reaches to the end."""
+    return K.slice(convert(input), known(begin), known(size))
+
+
+def gather(params, indices, axis=None, batch_dims=0):
+    """The slices of `params` along an axis that the indices name."""
+    params, indices = convert(params), K.cast(convert(indices), "int64")
+    axis = known(axis) if axis is not None else batch_dims
+    axis = axis % len(params.shape)
+    if batch_dims:
+        if batch_dims != 1 or axis != 1:
+            raise ValueError(f"gather: batch_dims={batch_dims}, axis={axis}; expected 1 and 1.")
+        rows = K.arange(K.shape(params)[0], dtype="int64")
+        rows = rows.reshape([-1] + [1] * (len(indices.shape) - 1))
+        return operator.getitem(params, (rows, indices))
+    if axis == 0:
+        return K.gather(params, indices)
+    return operator.getitem(params, (*[builtins.slice(None)] * axis, indices))
+
+
+def gather_nd(params, indices):
+    """The elements, or slices, of `params` at coordinates, the last axis of `indices`."""
+    params, indices = convert(params), K.cast(convert(indices), "int64")
+    count = indices.shape[-1]
+    return operator.getitem(params, tuple(indices[..., i] for i in builtins.range(count)))
+
+
+def scatter_nd(indices, updates, shape):
+    """Zeros of a shape, with updates added at coordinates."""
+    indices, updates = K.cast(convert(indices), "int64"), convert(updates)
+    return apply(_scatter, indices, updates, mixed_shape(shape))
+
+
+def _scatter(indices, updates, shape):
+    found = torch.zeros(sizes(shape), dtype=updates.dtype, device=updates.device)
+    return found.index_put(tuple(indices.unbind(-1)), updates, accumulate=True)
+
+
+def boolean_mask(tensor, mask, axis=0):
+    """The slices of a tensor where `mask` is true."""
+    x, mask = convert(tensor), K.cast(convert(mask), "bool")
+    rest = x.shape[axis + len(mask.shape) :]
+    found = (*x.shape[:axis], None, *rest)
+    return declared(_masked, (x, mask, axis), found, x.dtype)
+
+
+def _masked(x, mask, axis):
+    return x[(*[builtins.slice(None)] * axis, mask)]
+
+
+def where(condition, x=None, y=None):
+    """Elements of `x` where the condition is true, else of `y`; alone, the places where it is."""
+    condition = K.cast(convert(condition), "bool")
+    if x is None:
+        return declared(torch.nonzero, (condition,), (None, len(condition.shape)), torch.int64)
+    x, y = pair(x, y)
+    if len(condition.shape) == 1:  # it decides over whole rows
+        condition = condition.reshape([-1] + [1] * (len(x.shape) - 1))
+    return torch.where(condition, x, y)
+
+
+def unique(x, out_idx="int32"):
+    """The different elements of a vector, in the order in which they come, and where each is."""
+    x, dtype = convert(x), torch_dtype(out_idx)
+    return declared(_unique, (x, dtype), [(None,), tuple(x.shape)], [x.dtype, dtype])
+
+
+def _unique(x, dtype):
+    values, places = torch.unique(x, return_inverse=True)
+    first = torch.full_like(values, len(x), dtype=torch.int64)
+    first.scatter_reduce_(0, places, torch.arange(len(x), device=x.device), "amin")
+    order = torch.argsort(first)
+    return [values[order], torch.argsort(order)[places].to(dtype)]
+
+
+def matrix_band_part(input, num_lower, num_upper):
+    """The diagonal of matrices and so many below and above it (all for -1); zeros elsewhere."""
+    x = tensor(input)
+    x = x if num_lower < 0 else torch.triu(x, -num_lower)
+    return x if num_upper < 0 else torch.tril(x, num_upper)

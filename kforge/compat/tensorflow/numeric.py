@@ -1,0 +1,245 @@
+"""`tf.math`, most of which is in `tf` too: element by element, over axes, products of matrices."""
+
+import operator
+
+import torch
+import torch.nn.functional as F
+
+from ... import backend as K
+from ...backend.values import axes
+from .values import convert, known, pair, tensor
+
+__all__ = [
+    "add_n",
+    "argmax",
+    "argmin",
+    "clip_by_norm",
+    "clip_by_value",
+    "count_nonzero",
+    "cumprod",
+    "cumsum",
+    "div",
+    "einsum",
+    "logical_xor",
+    "matmul",
+    "norm",
+    "reduce_all",
+    "reduce_any",
+    "reduce_logsumexp",
+    "reduce_max",
+    "reduce_mean",
+    "reduce_min",
+    "reduce_prod",
+    "reduce_std",
+    "reduce_sum",
+    "reduce_variance",
+    "tensordot",
+]
+
+
+def _unary(name, function):
+    def call(x):
+        return function(tensor(x))
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _binary(name, function):
+    def call(x, y):
+        return function(*pair(x, y))
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _squared_difference(x, y):
+    return torch.square(x - y)
+
+
+_UNARY = {
+    "abs": torch.abs,
+    "acos": torch.acos,
+    "acosh": torch.acosh,
+    "asin": torch.asin,
+    "asinh": torch.asinh,
+    "atan": torch.atan,
+    "atanh": torch.atanh,
+    "ceil": torch.ceil,
+    "cos": torch.cos,
+    "cosh": torch.cosh,
+    "digamma": torch.digamma,
+    "erf": torch.erf,
+    "erfc": torch.erfc,
+    "exp": torch.exp,
+    "expm1": torch.expm1,
+    "floor": torch.floor,
+    "is_finite": torch.isfinite,
+    "is_inf": torch.isinf,
+    "is_nan": torch.isnan,
+    "lgamma": torch.lgamma,
+    "log": torch.log,
+    "log1p": torch.log1p,
+    "log_sigmoid": F.logsigmoid,
+    "logical_not": torch.logical_not,
+    "negative": torch.neg,
+    "reciprocal": torch.reciprocal,
+    "rint": torch.round,
+    "round": K.round,
+    "rsqrt": torch.rsqrt,
+    "sigmoid": torch.sigmoid,
+    "sign": torch.sign,
+    "sin": torch.sin,
+    "sinh": torch.sinh,
+    "softplus": K.softplus,
+    "sqrt": torch.sqrt,
+    "square": torch.square,
+    "tan": torch.tan,
+    "tanh": torch.tanh,
+}
+_BINARY = {
+    "add": operator.add,
+    "atan2": torch.atan2,
+    "divide": operator.truediv,
+    "equal": K.equal,
+    "floordiv": operator.floordiv,
+    "floormod": operator.mod,
+    "greater": K.greater,
+    "greater_equal": K.greater_equal,
+    "less": K.less,
+    "less_equal": K.less_equal,
+    "logical_and": torch.logical_and,
+    "logical_or": torch.logical_or,
+    "maximum": K.maximum,
+    "minimum": K.minimum,
+    "multiply": operator.mul,
+    "not_equal": K.not_equal,
+    "pow": torch.pow,
+    "squared_difference": _squared_difference,
+    "subtract": operator.sub,
+    "truediv": operator.truediv,
+}
+for _name, _function in _UNARY.items():
+    globals()[_name] = _unary(_name, _function)
+for _name, _function in _BINARY.items():
+    globals()[_name] = _binary(_name, _function)
+__all__ += [*_UNARY, *_BINARY]
+
+
+def div(x, y):
+    """The quotient; of whole numbers, the whole number below, as in Python 2."""
+    x, y = pair(x, y)
+    return x / y if x.dtype.is_floating_point else x // y
+
+
+def logical_xor(x, y):
+    """Whether one of two is true and the other is not."""
+    return torch.logical_xor(*pair(x, y))
+
+
+def add_n(inputs):
+    """The sum of a list of tensors."""
+    total = tensor(inputs[0])
+    for x in inputs[1:]:
+        total = total + x
+    return total
+
+
+def clip_by_value(input, clip_value_min, clip_value_max):
+    """Elements limited to an interval."""
+    return K.clip(input, clip_value_min, clip_value_max)
+
+
+def clip_by_norm(input, clip_norm, axes=None):
+    """`input`, scaled down where its norm is greater than `clip_norm`."""
+    x = tensor(input)
+    size = torch.sqrt(K.sum(torch.square(x), axes, keepdims=True))
+    return x * clip_norm / K.maximum(size, clip_norm)
+
+
+# ---- over axes ----------------------------------------------------------------------------------
+
+
+def _reduction(name, function):
+    def call(input_tensor, axis=None, keepdims=False):
+        return function(tensor(input_tensor), known(axis), bool(keepdims))
+
+    call.__name__ = call.__qualname__ = f"reduce_{name}"
+    return call
+
+
+reduce_all = _reduction("all", K.all)
+reduce_any = _reduction("any", K.any)
+reduce_logsumexp = _reduction("logsumexp", K.logsumexp)
+reduce_max = _reduction("max", K.max)
+reduce_mean = _reduction("mean", K.mean)
+reduce_min = _reduction("min", K.min)
+reduce_prod = _reduction("prod", K.prod)
+reduce_std = _reduction("std", K.std)
+reduce_sum = _reduction("sum", K.sum)
+reduce_variance = _reduction("variance", K.var)
+
+
+def count_nonzero(input_tensor, axis=None, keepdims=False, dtype="int64"):
+    """How many elements are not 0."""
+    return K.cast(K.sum(K.cast(tensor(input_tensor) != 0, "int64"), axis, keepdims), dtype)
+
+
+def argmax(input, axis=None, output_type="int64"):
+    """Index of the first maximum along an axis, the first one by default."""
+    return K.cast(K.argmax(tensor(input), known(axis) or 0), output_type)
+
+
+def argmin(input, axis=None, output_type="int64"):
+    """Index of the first minimum along an axis, the first one by default."""
+    return K.cast(K.argmin(tensor(input), known(axis) or 0), output_type)
+
+
+def _running(function, start):
+    """Sums or products of what comes before, by `function`, which includes the element itself."""
+
+    def call(x, axis=0, exclusive=False, reverse=False):
+        x = tensor(x)
+        x = torch.flip(x, [axis]) if reverse else x
+        found = function(x, axis)
+        if exclusive:
+            first = torch.full_like(x.narrow(axis, 0, 1), start)
+            found = torch.cat([first, found.narrow(axis, 0, x.shape[axis] - 1)], axis)
+        return torch.flip(found, [axis]) if reverse else found
+
+    return call
+
+
+cumsum, cumprod = _running(K.cumsum, 0), _running(K.cumprod, 1)
+
+
+def norm(tensor, ord="euclidean", axis=None, keepdims=False):
+    """The norm of vectors along an axis; of all elements without one."""
+    order = {"euclidean": 2, "fro": 2}.get(ord, ord)
+    return torch.linalg.vector_norm(convert(tensor), order, dim=axes(axis), keepdim=keepdims)
+
+
+# ---- products -----------------------------------------------------------------------------------
+
+
+def matmul(a, b, transpose_a=False, transpose_b=False):
+    """Products of matrices, which are the last two axes."""
+    a, b = pair(a, b)
+    a = a.transpose(-1, -2) if transpose_a else a
+    return torch.matmul(a, b.transpose(-1, -2) if transpose_b else b)
+
+
+def tensordot(a, b, axes):
+    """Products over the axes `axes`: pairs of lists, or so many that are the last and first."""
+    a, b = pair(a, b)
+    axes = known(axes)
+    if not isinstance(axes, int):
+        axes = [[n] if isinstance(n, int) else list(n) for n in axes]
+    return torch.tensordot(a, b, dims=axes)
+
+
+def einsum(equation, *inputs):
+    """Einstein's summation."""
+    if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
+        inputs = inputs[0]
+    return torch.einsum(equation, *(tensor(x) for x in inputs))

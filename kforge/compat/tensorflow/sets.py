@@ -1,0 +1,34 @@
+"""Sparse tensors that hold sets, as far as scripts that compare indices need them."""
+
+import torch
+
+from ... import backend as K
+from .values import convert, declared
+
+__all__ = ["set_intersection", "sparse_tensor_to_dense"]
+
+
+class _Sets:
+    """Sets, one a row; the dense tensor is filled up with zeros."""
+
+    def __init__(self, dense):
+        self.dense = dense
+
+
+def set_intersection(a, b):
+    """What is in both of two rows of whole numbers, sorted; for each row of `a` and `b`."""
+    a, b = convert(a), convert(b)
+    return _Sets(declared(_intersect, (a, b), (a.shape[0], None), a.dtype))
+
+
+def _intersect(a, b):
+    rows = []
+    for x, y in zip(a, b):
+        values = torch.unique(x)
+        rows.append(values[torch.isin(values, y)])
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+
+def sparse_tensor_to_dense(sp_input, default_value=0):
+    """A tensor with the elements of a sparse one, zeros elsewhere."""
+    return sp_input.dense if isinstance(sp_input, _Sets) else K.to_dense(sp_input)
