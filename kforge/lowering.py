@@ -379,6 +379,7 @@ class Builder:
         if isinstance(node, fx.Node):  # rewrites look at sizes
             probe = symbolic._probe_of(leaf, 0)
             node.meta["shape"] = tuple(getattr(probe, "shape", ()))
+            node.meta["dtype"] = getattr(probe, "dtype", None)
         return node
 
     def value(self, x, side_effect=False):

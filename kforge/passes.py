@@ -44,6 +44,9 @@ _BINARY = {
 _FRESH = {F.linear, torch.conv1d, torch.conv2d, torch.conv3d, F.conv1d, F.conv2d, F.conv3d}
 _RELU = {torch.relu, F.relu}
 
+# An `ignore_index` of crossentropies that no target has.
+NEVER = -(2**31)
+
 
 def optimize(graph):
     """Applies all rewrites."""
@@ -118,7 +121,8 @@ def _fuse_losses(graph):
             _skip_softmax(node)
         if node.target is torch.mean and len(node.args) == 1 and not node.kwargs:
             _fuse_mean(graph, node)
-        elif node.target is F.cross_entropy:
+    for node in graph.nodes:
+        if node.op == "call_function" and node.target is F.cross_entropy:
             _call_kernel(node)
     graph.eliminate_dead_code()
 
@@ -134,8 +138,9 @@ def _fuse_mean(graph, node):
     """Means of crossentropies, and mean(mean((a - b)**2, axis)) of equal shapes."""
     source = node.args[0]
     if source.target is F.cross_entropy and len(source.users) == 1:
-        _call_kernel(source, reduction="mean")
-        node.replace_all_uses_with(source)
+        if source.kwargs.get("reduction") == "none" and _counts_all(source):
+            source.kwargs = {**source.kwargs, "reduction": "mean"}
+            node.replace_all_uses_with(source)
         return
     if source.target is torch.mean and len(source.users) == 1:
         source = source.args[0]
@@ -151,11 +156,22 @@ def _fuse_mean(graph, node):
     if difference.target not in (operator.sub, torch.sub) or len(difference.users) != 1:
         return
     a, b = difference.args[:2]
-    shapes = [a.meta.get("shape"), b.meta.get("shape")] if _is_node(a) and _is_node(b) else [None]
-    if None in shapes or shapes[0] != shapes[1]:
+    if difference.kwargs or not (_is_node(a) and _is_node(b)) or not _is_alike(a, b):
         return
     with graph.inserting_before(node):
         node.replace_all_uses_with(graph.call_function(kernel, (a, b, 1)))
+
+
+def _is_alike(a, b):
+    """Whether two nodes are known to have one shape and one dtype."""
+    known = [(x.meta.get("shape"), x.meta.get("dtype")) for x in (a, b)]
+    return known[0] == known[1] and None not in known[0]
+
+
+def _counts_all(node):
+    """Whether the mean of a crossentropy counts all samples, for it leaves out ignored classes."""
+    dtype = node.args[1].meta.get("dtype")  # targets that are distributions have no classes
+    return node.kwargs.get("ignore_index") == NEVER or bool(dtype and dtype.is_floating_point)
 
 
 _ELEMENTWISE_LOSSES = {
@@ -164,11 +180,11 @@ _ELEMENTWISE_LOSSES = {
 }
 
 
-def _call_kernel(node, reduction="none"):
+def _call_kernel(node):
     """F.cross_entropy without its Python."""
-    options = dict(node.kwargs)
-    ignored = options.get("ignore_index", -100)
-    if options.get("weight") is None and not options.get("label_smoothing"):
-        number = ("none", "mean", "sum").index(reduction)
+    options = {k: v for k, v in node.kwargs.items() if v is not None}
+    number = ("none", "mean", "sum").index(options.pop("reduction", "mean"))
+    ignored = options.pop("ignore_index", -100)
+    if not options.pop("label_smoothing", 0.0) and not options and len(node.args) == 2:
         node.target = torch._C._nn.cross_entropy_loss
-        node.args, node.kwargs = (*node.args[:2], None, number, ignored, 0.0), {}
+        node.args, node.kwargs = (*node.args, None, number, ignored, 0.0), {}

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from .. import config
+from ..passes import NEVER
 from ..symbolic import KerasTensor
 from .random import stream
 from .values import apply, axes, mixed_shape, tensor
@@ -292,7 +293,7 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
         logits = _log_clipped(output)
     logits = torch.movedim(logits, axis, -1)
     target = cast(target, torch.int64).reshape(-1)
-    loss = F.cross_entropy(logits.flatten(0, -2), target, reduction="none")
+    loss = F.cross_entropy(logits.flatten(0, -2), target, ignore_index=NEVER, reduction="none")
     return loss.view_as(logits.select(-1, 0)) if len(output.shape) > 2 else loss
 
 
