@@ -120,27 +120,26 @@ def gradients(ys, xs):
 
 def _differentiable(ys, xs):
     """For each x, whether a gradient can flow from it to one of `ys`: tried on meta tensors."""
-    order = _topological([y for y in ys if isinstance(y, KerasTensor)], set(), phase=1, both=True)
-    return [_flows(order, ys, x) for x in xs]
+    sources = {}  # key or id -> bits of the xs that it depends on
 
-
-def _flows(order, ys, x):
-    key = x.key if isinstance(x, KerasTensor) else id(x)
-    dtype = x.probes[0].dtype if isinstance(x, KerasTensor) else x.dtype
-    if not dtype.is_floating_point:
-        return False
-    live = {key}
-
-    def reached(leaf):
+    def sources_of(leaf):
         if isinstance(leaf, KerasTensor):
-            return leaf.key in live or (leaf.op, None) in live
-        return id(leaf.native if isinstance(leaf, Variable) else leaf) in live
+            return sources.get(leaf.key, 0) | sources.get((leaf.op, None), 0)
+        return sources.get(id(leaf.native if isinstance(leaf, Variable) else leaf), 0)
 
+    for i, x in enumerate(xs):
+        key, like = (x.key, x.probes[0]) if isinstance(x, KerasTensor) else (id(x), x)
+        if like.dtype.is_floating_point:
+            sources[key] = sources.get(key, 0) | 1 << i
+    order = _topological([y for y in ys if isinstance(y, KerasTensor)], set(), phase=1, both=True)
     for op in order:
-        if any(reached(a) for a in _dependencies(op, 1, both=True)):
-            for index in _live_results(op, reached):
-                live.add((op, index))
-    return any(reached(y) for y in ys)
+        for bits in {sources_of(a) for a in _dependencies(op, 1, both=True)} - {0}:
+            for index in _live_results(op, lambda leaf, bits=bits: sources_of(leaf) == bits):
+                sources[op, index] = sources.get((op, index), 0) | bits
+    found = 0
+    for y in ys:
+        found |= sources_of(y)
+    return [bool(found >> i & 1) for i in range(len(xs))]
 
 
 def _live_results(op, reached):
