@@ -289,6 +289,12 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             if problem:
                 raise ValueError(f"Input {i} is incompatible with layer {self.name}: {problem}")
 
+    def __getstate__(self):
+        """What copies and pickles hold: all but calls, and what came of them."""
+        losses = [(loss, None) for loss, on in self._losses if on is None]
+        calls = {"_inbound_nodes": [], "_outbound_nodes": [], "_updates": [], "_metrics": []}
+        return {**vars(self), **calls, "_losses": losses}
+
     def __repr__(self):
         return f"<{type(self).__name__} {self.name!r}>"
 

@@ -382,8 +382,14 @@ class Model(TrainingMethods, Layer):
         """Sets the weights from HDF5; gives a report (see `kforge.saving.load_weights`)."""
         return saving.load_weights(self, filepath, by_name, skip_mismatch, reshape)
 
-    def __reduce__(self):
+    def __reduce_ex__(self, protocol):
+        if self._graph is None:  # a subclass, which has no config
+            return super().__reduce_ex__(protocol)
         return saving.unpickle_model, (saving.pickle_model(self),)
+
+    def __getstate__(self):
+        graph = dict.fromkeys(("_inputs", "_outputs", "_compiled", "_latest_run"))
+        return {**super().__getstate__(), **graph, "_functions": {}, "_steps": {}}
 
 
 layers.register(Model, "Functional", "Network", "Container")
