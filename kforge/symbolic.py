@@ -160,7 +160,7 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
 for _name in ("and_", "or_", "xor"):
     setattr(Symbolic, f"__{_name.strip('_')}__", _binary(getattr(operator, _name), False))
     setattr(Symbolic, f"__r{_name.strip('_')}__", _binary(getattr(operator, _name), True))
-for _name in ("lt", "le", "gt", "ge", "ne"):
+for _name in ("lt", "le", "gt", "ge"):
     setattr(Symbolic, f"__{_name}__", _binary(getattr(operator, _name), False))
 for _name in ("neg", "abs", "invert"):
     _function = getattr(operator, _name)

@@ -1,0 +1,129 @@
+"""Graphs of layers."""
+
+import numpy as np
+import pytest
+import torch
+
+from kforge import backend as K
+from kforge.layers import Activation, Dense, Input, Lambda, Layer, add, concatenate
+from kforge.models import Model, Sequential
+
+X = np.random.RandomState(0).randn(5, 4).astype("float32")
+
+
+def test_a_model_computes_its_layers():
+    x = Input((4,))
+    dense = Dense(3, activation="tanh")
+    model = Model(x, dense(x))
+    kernel, bias = dense.get_weights()
+    np.testing.assert_allclose(model.predict(X), np.tanh(X @ kernel + bias), rtol=1e-5)
+    assert dense.kernel.native.shape == (3, 4), "stored as torch has it"
+
+
+def test_layers_are_in_the_order_of_keras():
+    a, b = Input((4,), name="a"), Input((4,), name="b")
+    h = Dense(2, name="left")(a)
+    model = Model([a, b], Dense(1, name="top")(concatenate([h, b], name="join")))
+    assert [layer.name for layer in model.layers] == ["a", "left", "b", "join", "top"]
+
+
+def test_a_shared_layer_has_one_set_of_weights():
+    a, b = Input((4,)), Input((4,))
+    tower = Dense(2)
+    model = Model([a, b], add([tower(a), tower(b)]))
+    assert len(model.trainable_weights) == 2
+    np.testing.assert_allclose(
+        model.predict([X, X]), 2 * (X @ tower.get_weights()[0]), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_model_is_a_layer():
+    inner = Sequential([Dense(3, input_shape=(4,)), Activation("relu")])
+    x = Input((4,))
+    outer = Model(x, Dense(1)(inner(x)))
+    twin = Model.from_config(outer.get_config())
+    twin.set_weights(outer.get_weights())
+    np.testing.assert_array_equal(twin.predict(X), outer.predict(X))
+
+
+def test_models_end_at_any_tensor_and_take_arrays_and_tensors():
+    x = Input((4,))
+    h = Dense(3, name="h")(x)
+    model = Model(x, [Dense(1)(h), h])
+    want = model.predict(X)[1]
+    np.testing.assert_array_equal(Model(x, model.get_layer("h").output).predict(X), want)
+    np.testing.assert_allclose(model(X)[1].detach().numpy(), want)
+    np.testing.assert_allclose(model(torch.from_numpy(X))[1].detach().numpy(), want)
+
+
+def test_a_thousand_layers():
+    x = y = Input((3,))
+    for _ in range(1000):
+        y = Dense(3, kernel_initializer="identity")(y)
+    np.testing.assert_allclose(Model(x, y).predict(X[:, :3]), X[:, :3])
+
+
+def test_code_that_branches_on_values_is_opaque():
+    x = Input((4,))
+    flip = Lambda(lambda t: -t if float(t.sum()) < 0 else t)
+    model = Model(x, flip(x))
+    np.testing.assert_array_equal(model.predict(-np.abs(X)), np.abs(X))
+    np.testing.assert_array_equal(model.predict(np.abs(X)), np.abs(X))
+
+
+def test_a_subclass_with_a_call():
+    class Net(Model):
+        def __init__(self):
+            super().__init__()
+            self.towers = [Dense(3), Dense(3)]
+
+        def call(self, inputs):
+            return self.towers[0](inputs) * self.towers[1](inputs)
+
+    net = Net()
+    net.compile("sgd", "mse")
+    assert net.predict(X).shape == (5, 3) and len(net.trainable_weights) == 4
+
+
+def test_attributes_before_init_and_weights_of_a_custom_layer():
+    class Scale(Layer):
+        def __init__(self, **kwargs):
+            self.start = 2.0
+            super().__init__(**kwargs)
+
+        def build(self, input_shape):
+            start = K.constant(self.start)
+            self.scale = self.add_weight("scale", (), initializer=lambda s, dtype=None: start)
+            super().build(input_shape)
+
+        def call(self, inputs):
+            return inputs * self.scale
+
+    model = Sequential([Scale(input_shape=(4,))])
+    np.testing.assert_array_equal(model.predict(X), X * 2)
+    assert dict(model.named_parameters()).keys() == {f"{model.layers[0].name}.scale"}
+
+
+def test_adding_and_removing():
+    model = Sequential([Dense(3, input_shape=(4,))])
+    model.add(Dense(7))
+    model.pop()
+    model.add(Dense(2))
+    assert model.predict(X).shape == (5, 2)
+    with pytest.raises(TypeError, match="There are no layers"):
+        Sequential().pop()
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Model(Input((3,)), Dense(1)(Input((3,)))), "Graph disconnected"),
+        (lambda: (lambda x: Model(x, x * 2))(Input((3,))), "must be the output of a Keras `Layer`"),
+        (lambda: Sequential([Dense(2), 3]), "instance of class Layer"),
+        (lambda: Dense(2)(np.zeros((2, 3))), "isn't a symbolic tensor"),
+        (lambda: Dense(2, unit=3), "Keyword argument not understood"),
+    ],
+)
+def test_mistakes_are_told(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()

@@ -1,0 +1,65 @@
+"""Symbolic tensors: what is recorded, and the shapes that are found."""
+
+import numpy as np
+import pytest
+import torch
+
+from kforge import lowering
+from kforge.symbolic import NeedsValue, as_tensor, placeholder
+
+
+def x(*shape):
+    return placeholder(shape, torch.float32, "x")
+
+
+@pytest.mark.parametrize(
+    "function, shape",
+    [
+        (lambda t: t + 1, (None, 4, None)),
+        (lambda t: torch.cat([t, t], 1), (None, 8, None)),
+        (lambda t: t[:, ::-1], (None, 4, None)),
+        (lambda t: t[..., 0], (None, 4)),
+        (lambda t: t.sum(1), (None, None)),
+        (lambda t: t.mean((1, 2), keepdim=True), (None, 1, 1)),
+        (lambda t: torch.permute(t, (0, 2, 1)), (None, None, 4)),
+        (lambda t: torch.matmul(t.transpose(1, 2), torch.ones(4, 3)), (None, None, 3)),
+        (lambda t: np.ones((4, 1), "float32") * t, (None, 4, None)),
+    ],
+)
+def test_sizes_that_depend_on_unknown_ones_are_unknown(function, shape):
+    assert tuple(function(x(None, 4, None)).shape) == shape
+
+
+def test_what_is_recorded_computes_the_same():
+    t = x(None, 3)
+    y = torch.relu(-t)[:, ::-1] ** 2 / 4
+    values = torch.randn(5, 3)
+    (found,) = lowering.lower([y], [t]).run([values])
+    assert torch.equal(found, torch.flip(torch.relu(-values), (1,)) ** 2 / 4)
+
+
+def test_several_results_are_a_list():
+    values, indices = torch.max(x(None, 3), 1)
+    assert tuple(values.shape) == (None,) and indices.dtype is torch.int64
+
+
+def test_what_does_not_fit_is_told_with_static_shapes():
+    with pytest.raises(ValueError, match=r"\(None, 3\), \(None, 4\)"):
+        x(None, 3) + x(None, 4)
+
+
+@pytest.mark.parametrize("ask", [bool, float, int, np.asarray, lambda t: t.item()])
+def test_a_value_is_refused(ask):
+    with pytest.raises(NeedsValue, match="symbolic"):
+        ask(x(1))
+
+
+def test_tensors_are_compared_by_identity():
+    a, b = x(3), x(3)
+    assert a in [b, a] and a != b and len({a, b}) == 2
+
+
+def test_read_only_arrays_become_tensors():
+    array = np.arange(3.0)
+    array.flags.writeable = False
+    assert as_tensor(array).dtype is torch.float32

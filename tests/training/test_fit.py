@@ -1,0 +1,184 @@
+"""Training: numbers, data of every kind, and what it costs."""
+
+import numpy as np
+import pytest
+import torch
+
+from kforge import backend as K
+from kforge import optimizers
+from kforge.callbacks import Callback
+from kforge.layers import Dense, Input
+from kforge.models import Model, Sequential
+
+RNG = np.random.RandomState(0)
+X, Y = RNG.randn(10, 4).astype("float32"), RNG.randn(10, 3).astype("float32")
+
+
+def linear(optimizer="sgd", **options):
+    model = Sequential([Dense(3, input_shape=(4,))])
+    model.compile(optimizer, "mse", **options)
+    return model
+
+
+def descend(kernel, bias, x, y, rate=0.01):
+    """One step of gradient descent on the mean square, by hand."""
+    error = 2 * (x @ kernel + bias - y) / y.size
+    return kernel - rate * x.T @ error, bias - rate * error.sum(0)
+
+
+def test_a_step_is_gradient_descent():
+    model = linear()
+    kernel, bias = model.get_weights()
+    loss = model.train_on_batch(X, Y)
+    assert loss == pytest.approx(np.mean((X @ kernel + bias - Y) ** 2), rel=1e-5)
+    for got, want in zip(model.get_weights(), descend(kernel, bias, X, Y)):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+
+
+def test_an_epoch_is_its_batches_the_last_one_smaller():
+    model = linear()
+    weights = model.get_weights()
+    history = model.fit(X, Y, batch_size=4, shuffle=False, verbose=0).history
+    total = 0
+    for i in (0, 4, 8):
+        x, y = X[i : i + 4], Y[i : i + 4]
+        total += len(x) * np.mean((x @ weights[0] + weights[1] - y) ** 2)
+        weights = descend(*weights, x, y)
+    assert history["loss"] == [pytest.approx(total / 10, rel=1e-5)]
+    np.testing.assert_allclose(model.get_weights()[0], weights[0], rtol=1e-4, atol=1e-6)
+
+
+def test_the_validation_split_is_the_end_of_the_data():
+    model = linear(optimizers.SGD(0.0))
+    logs = model.fit(X, Y, validation_split=0.3, verbose=0).history
+    assert logs["val_loss"][0] == pytest.approx(model.evaluate(X[7:], Y[7:], verbose=0))
+    assert logs["loss"][0] == pytest.approx(model.evaluate(X[:7], Y[:7], verbose=0))
+
+
+def test_data_of_every_kind_trains_alike():
+    def stream():
+        while True:
+            yield X, Y
+
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(Y)), batch_size=10
+    )
+    model = linear()
+    start, name = model.get_weights(), model.input_names[0]
+    found = []
+    for data in (
+        (X, Y),
+        (torch.from_numpy(X), torch.from_numpy(Y)),
+        ({name: X}, [Y]),
+        stream(),
+        loader,
+    ):
+        model.set_weights(start)
+        arrays = data if isinstance(data, tuple) else (data,)
+        steps = None if isinstance(data, tuple) or data is loader else 1
+        model.fit(*arrays, batch_size=None, steps_per_epoch=steps, verbose=0, workers=1)
+        found.append(model.get_weights()[0])
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], rtol=1e-6)
+
+
+def test_what_is_trainable_is_what_compile_saw():
+    generator = Sequential([Dense(4, input_shape=(4,))])
+    critic = Sequential([Dense(3, input_shape=(4,))])
+    critic.compile("sgd", "mse")
+    critic.trainable = False
+    z = Input((4,))
+    both = Model(z, critic(generator(z)))
+    both.compile("sgd", "mse")
+    frozen = critic.get_weights()
+    both.train_on_batch(X, Y)
+    np.testing.assert_array_equal(critic.get_weights()[0], frozen[0])
+    with pytest.warns(UserWarning, match="Discrepancy between trainable weights"):
+        critic.train_on_batch(X, Y)
+    assert not np.array_equal(critic.get_weights()[0], frozen[0])
+
+
+def test_an_optimizer_of_ones_own_is_part_of_the_graph():
+    class Plain(optimizers.Optimizer):
+        def __init__(self, rate):
+            super().__init__()
+            self.rate = K.variable(rate)
+
+        def get_updates(self, loss, params):
+            grads = self.get_gradients(loss, params)
+            return [K.update(p, p - self.rate * g) for p, g in zip(params, grads)]
+
+    own, built_in = linear(Plain(0.01)), linear()
+    own.set_weights(built_in.get_weights())
+    for model in (own, built_in):
+        for _ in range(3):
+            model.train_on_batch(X, Y)
+    np.testing.assert_allclose(own.get_weights()[0], built_in.get_weights()[0], rtol=1e-5)
+
+
+def test_nothing_is_read_from_the_device_between_batches(monkeypatch):
+    model = linear(metrics=["mae"])
+    model.fit(X, Y, batch_size=2, verbose=0)
+    reads = []
+    for name in ("item", "__float__", "__bool__", "numpy", "tolist"):
+        method = getattr(torch.Tensor, name)
+
+        def counted(self, *args, _method=method):
+            reads.append(self)
+            return _method(self, *args)
+
+        monkeypatch.setattr(torch.Tensor, name, counted)
+    counts = []
+    for size in (5, 1):  # 2 and 10 batches
+        reads.clear()
+        model.fit(X, Y, batch_size=size, verbose=0)
+        counts.append(len(reads))
+    assert counts[0] == counts[1]
+
+
+def test_logs_of_batches_are_there_for_who_asks():
+    class Ask(Callback):
+        losses = ()
+
+        def on_batch_end(self, batch, logs=None):
+            self.losses = (*self.losses, logs["loss"])
+
+    ask = Ask()
+    linear(optimizers.SGD(0.0)).fit(X, Y, batch_size=5, shuffle=False, verbose=0, callbacks=[ask])
+    assert len(ask.losses) == 2 and all(isinstance(loss, float) for loss in ask.losses)
+
+
+def test_a_loss_that_closes_over_a_tensor():
+    x = Input((4,))
+    h = Dense(2)(x)
+    model = Model(x, Dense(3)(h))
+    model.compile("sgd", lambda t, p: K.mean(K.square(t - p), -1) + K.sum(K.square(h), -1))
+    outputs = Model(x, [h, model.output]).predict(X)
+    want = np.mean((outputs[1] - Y) ** 2) + np.mean(np.sum(outputs[0] ** 2, -1))
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(want, rel=1e-5)
+
+
+def test_mistakes_leave_the_model_as_it_was():
+    model = linear()
+    before = model.get_weights()
+    for x, y, message in (
+        (X[:, :3], Y, r"expected dense_\d+_input to have shape \(4,\) but got array with shape"),
+        (X, Y[:9], "10 input samples and 9 target samples"),
+        (X, Y[:, :2], r"expected dense_\d+ to have shape \(3,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.fit(x, y, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    with pytest.raises(RuntimeError, match="compile"):
+        Sequential([Dense(1, input_shape=(2,))]).fit(X, Y)
+
+
+def test_one_batch_of_a_kind_seen_before_is_still_checked():
+    model = linear()
+    first = model.predict(X)
+    np.testing.assert_array_equal(model.predict(X), first)
+    model.train_on_batch(X, Y)
+    with pytest.raises(ValueError, match="same number of samples"):
+        model.train_on_batch(X, Y[:5])
+    with pytest.raises(ValueError, match="to have shape"):
+        model.predict(X[:, :2])
