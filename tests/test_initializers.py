@@ -36,7 +36,7 @@ def test_a_seed_repeats_the_values_but_not_within_one_initializer(name):
 
 @pytest.mark.parametrize("seed", [np.random.seed, torch.manual_seed])
 def test_without_a_seed_the_global_ones_decide(seed, monkeypatch):
-    monkeypatch.setattr(K.random, "_unchosen", {torch.initial_seed()})
+    monkeypatch.setattr(K.random, "_unchosen", [torch.initial_seed()])
     draws = []
     for number in (1, 1, 2):
         seed(number)
