@@ -56,9 +56,13 @@ def channel_axis(last=3):
 
 
 def halving_pad(x, size):
-    """((top, bottom), (left, right)) that a window of odd `size` needs to halve an image."""
+    """((top, bottom), (left, right)) that a window of odd `size` needs to halve an image.
+
+    Unknown sizes are taken for even.
+    """
     first = 2 if K.image_data_format() == "channels_first" else 1
-    even = [n is not None and n % 2 == 0 for n in K.int_shape(x)[first : first + 2]]
+    sizes = K.int_shape(x)[first : first + 2]
+    even = [n is None or n % 2 == 0 for n in sizes]
     return tuple((size // 2 - e, size // 2) for e in even)
 
 

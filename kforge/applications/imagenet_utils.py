@@ -120,7 +120,7 @@ def _obtain_input_shape(
             warnings.warn(
                 "This model usually expects 1 or 3 input channels. However, it was passed an "
                 f"input_shape with {channels} input channels.",
-                stacklevel=4,
+                stacklevel=3,
             )
 
     def image(rows, columns):

@@ -103,6 +103,8 @@ def _grouped_convolution(x, filters, stride, name):
         before, after, axis = (), K.int_shape(x)[2:], 2
     else:
         before, after, axis = K.int_shape(x)[1:3], (), 4
+    if None in before + after:
+        raise ValueError("ResNeXt needs an `input_shape` whose rows and columns are known.")
     x = Reshape((*before, _GROUPS, size, size, *after))(x)
     x = Lambda(lambda x: K.sum(x, axis), name=f"{name}_reduce")(x)
     return Reshape((*before, filters, *after))(x)

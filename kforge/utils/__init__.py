@@ -33,7 +33,10 @@ _ON_MODELS = {
     "layer_utils": "layer_utils",
     "losses_utils": "losses_utils",
     "metrics_utils": "metrics_utils",
+    "model_to_dot": "vis_utils",
+    "plot_model": "vis_utils",
     "print_summary": "layer_utils",
+    "vis_utils": "vis_utils",
 }
 
 __all__ = [
@@ -58,12 +61,15 @@ __all__ = [
     "layer_utils",
     "losses_utils",
     "metrics_utils",
+    "model_to_dot",
     "normalize",
     "np_utils",
+    "plot_model",
     "print_summary",
     "serialize_keras_object",
     "set_random_seed",
     "to_categorical",
+    "vis_utils",
 ]
 
 
