@@ -48,10 +48,15 @@ class ConvRNN2D(RNN):
         spatial = input_shape[3:5] if first else input_shape[2:4]
         settings = zip(spatial, cell.kernel_size, cell.strides, cell.dilation_rate)
         new = [conv_output_length(n, k, cell.padding, s, d) for n, k, s, d in settings]
+        if any(isinstance(n, int) and n < 1 for n in new):
+            raise ValueError(
+                f"Layer {self.name}: the images are too small. Their sizes {tuple(spatial)} would "
+                f"become {tuple(new)}."
+            )
         return (input_shape[0], size, *new) if first else (input_shape[0], *new, size)
 
-    def _size_of(self, state_shape):
-        return state_shape[1 if self.cell.data_format == "channels_first" else -1]
+    def _size_of(self, shape):
+        return shape[-3 if self.cell.data_format == "channels_first" else -1]
 
 
 class ConvLSTM2DCell(LSTMCell):
@@ -102,14 +107,8 @@ class ConvLSTM2DCell(LSTMCell):
         return -3 if self.data_format == "channels_first" else -1
 
     def _kernel_shapes(self, input_shape):
-        channels = input_shape[self._channel_axis]
-        if channels is None:
-            raise ValueError(
-                f"Layer {self.name}: the channel dimension of the inputs should be defined. Found "
-                f"`None` in the shape {tuple(input_shape)} of a step ({self.data_format})."
-            )
-        outputs = 4 * self.filters
-        return (*self.kernel_size, channels, outputs), (*self.kernel_size, self.filters, outputs)
+        inputs, outputs = input_shape[self._channel_axis], 4 * self.filters
+        return (*self.kernel_size, inputs, outputs), (*self.kernel_size, self.filters, outputs)
 
     # ---- arithmetic ----
 

@@ -5,7 +5,8 @@ import torch
 from ..symbolic import record
 from .cells import GRUCell, LSTMCell
 from .recurrent import _CellRNN
-from .variants import variant, without
+from .rnn import RNN
+from .variants import variant
 
 __all__ = ["CuDNNGRU", "CuDNNLSTM"]
 
@@ -97,11 +98,8 @@ class _CuDNNGRUCell(GRUCell):
 class _CuDNNRNN(_CellRNN):
     """A layer that runs torch's kernel only, on inputs without a mask."""
 
+    __init__ = variant(RNN.__init__, {"unroll": False})
     loop_arguments = ("return_sequences", "return_state", "stateful")
-
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        without("unroll")(cls.__init__)
 
     def call(self, inputs, mask=None, training=None, initial_state=None):
         masks = mask if isinstance(mask, list) else [mask]

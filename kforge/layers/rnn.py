@@ -117,31 +117,27 @@ class RNN(Layer):
         constants = (
             shapes[len(shapes) - (self._num_constants or 0) :] if self._num_constants else []
         )
+        if isinstance(self.cell, _Cell) and self._size_of(shapes[0]) is None:
+            raise ValueError(
+                f"Layer {self.name}: the number of features of its inputs must be known. Got the "
+                f"shape {tuple(shapes[0])}."
+            )
         batch = shapes[0][0] if self.stateful else None
         self.input_spec[0] = InputSpec(shape=(batch, None, *shapes[0][2:]))
         if isinstance(self.cell, Layer) and not self.cell.built:
             step = (shapes[0][0], *shapes[0][2:])
             self.cell.build([step, *constants] if constants else step)
             self.cell.built = True
-        sizes = to_list(self.cell.state_size)
-        if self.state_spec is not None:
-            if [self._size_of(spec.shape) for spec in self.state_spec] != sizes:
-                raise ValueError(
-                    f"Layer {self.name}: an initial_state was passed that is not compatible with "
-                    f"`cell.state_size`. Received shapes "
-                    f"{[spec.shape for spec in self.state_spec]}; however `cell.state_size` is "
-                    f"{self.cell.state_size}"
-                )
-        else:
-            shape = (None, *shapes[0][1:])
-            self.state_spec = [InputSpec(shape=self._state_shape(s, shape)) for s in sizes]
+        shape, sizes = (None, *shapes[0][1:]), to_list(self.cell.state_size)
+        self.state_spec = [InputSpec(shape=self._state_shape(s, shape)) for s in sizes]
         if self.stateful:
             self.reset_states()
         self.built = True
 
     @staticmethod
-    def _size_of(state_shape):
-        return state_shape[-1]
+    def _size_of(shape):
+        """How many features inputs or states of a shape have."""
+        return shape[-1]
 
     # ---- states ----
 
@@ -208,10 +204,10 @@ class RNN(Layer):
             self._num_constants = len(constants)
         extra = initial_state + constants
         if all(getattr(t, "_keras_history", None) for t in extra):
-            specs = self.input_spec
-            self.input_spec = [specs[0], *(InputSpec(shape=tuple(t.shape)) for t in extra)]
-            if initial_state:
-                self.state_spec = self.input_spec[1 : 1 + len(initial_state)]
+            self.input_spec = [
+                self.input_spec[0],
+                *(InputSpec(shape=tuple(t.shape)) for t in extra),
+            ]
             try:
                 return super().__call__([inputs, *extra], **kwargs)
             finally:
@@ -252,6 +248,11 @@ class RNN(Layer):
         inputs, states, constants = self._split(inputs, initial_state, constants)
         mask = mask[0] if isinstance(mask, list) else mask
         self._check_unroll(inputs)
+        if constants and not has_arg(self.cell.call, "constants"):
+            raise TypeError(
+                f"Layer {self.name}: got constants, but `call` of its cell, {self.cell!r}, has no "
+                "argument `constants`."
+            )
         self._kernel_path = "loop" if constants else self._path_for(mask)
         if constants or not all(isinstance(c, _Cell) and c.is_standard for c in self._cells):
             found = self._step_by_step(inputs, states, mask, training, constants)
@@ -362,6 +363,14 @@ class RNN(Layer):
             raise ValueError(
                 f"Layer {self.name} has {len(self.states)} states but was passed {len(states)} "
                 "initial states."
+            )
+        found, sizes = [self._size_of(s.shape) for s in states], to_list(self.cell.state_size)
+        wanted = [size[-1] if isinstance(size, (list, tuple)) else size for size in sizes]
+        if any(None not in (w, f) and w != f for w, f in zip(wanted, found)):
+            raise ValueError(
+                f"Layer {self.name}: an initial_state was passed that is not compatible with "
+                f"`cell.state_size`. Received shapes {[tuple(s.shape) for s in states]}; however "
+                f"`cell.state_size` is {self.cell.state_size}"
             )
         return inputs, states, list(constants or [])
 

@@ -20,6 +20,8 @@ class Wrapper(Layer):
     _unlisted = ("layer",)
 
     def __init__(self, layer, **kwargs):
+        if not isinstance(layer, Layer):
+            raise ValueError(f"{type(self).__name__} wraps a layer. Got {layer!r}.")
         super().__init__(**kwargs)
         self.layer = layer
 
@@ -127,6 +129,11 @@ class Bidirectional(Wrapper):
                 f"None}}; got {merge_mode!r}."
             )
         super().__init__(layer, **kwargs)
+        if not hasattr(layer, "go_backwards"):
+            raise ValueError(
+                f"Layer {self.name}: `Bidirectional` wraps a recurrent layer, with arguments such "
+                f"as `go_backwards` and `return_sequences`. Got {layer!r}."
+            )
         self.forward_layer, self.backward_layer = _twin(layer), _reversed(layer)
         self.forward_layer.name = f"forward_{layer.name}"
         self.backward_layer.name = f"backward_{self.backward_layer.name}"
