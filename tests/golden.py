@@ -6,6 +6,7 @@ def test_function(case):
 """
 
 import functools
+import gzip
 import json
 import os
 import re
@@ -59,7 +60,10 @@ class Case:
 def load(file):
     """All cases of a file, {id: case}."""
     stored = np.load(DATA / f"{file}.npz")
-    specs = json.loads((DATA / f"{file}.json").read_text())["cases"]
+    path = DATA / f"{file}.json"
+    packed = DATA / f"{file}.json.gz"
+    text = path.read_bytes() if path.exists() else gzip.decompress(packed.read_bytes())
+    specs = json.loads(text)["cases"]
     return {spec["id"]: Case(spec, stored) for spec in specs}
 
 
@@ -70,9 +74,12 @@ def cases(file, pattern=""):
     return pytest.mark.parametrize("case", found, ids=repr)
 
 
-def check(case, rtol=None, atol=None):
-    """Runs the program of a case, and asserts that its results are those of Keras."""
-    found = run(case)
+def check(case, rtol=None, atol=None, **names):
+    """Runs the program of a case, and asserts that its results are those of Keras.
+
+    `names`: functions that it uses.
+    """
+    found = run(case, **names)
     rtol = case.spec.get("rtol", RTOL) if rtol is None else rtol
     atol = case.spec.get("atol", ATOL) if atol is None else atol
     wanted = case.expected()
@@ -102,13 +109,13 @@ def same(found, wanted, rtol=RTOL, atol=ATOL, at="out"):
             np.testing.assert_array_equal(found, wanted, err_msg=at)
 
 
-def run(case):
+def run(case, **more):
     """What the program of a case puts into `out`, evaluated, with gradients where it has them."""
     K, spec = kforge.backend, case.spec
     settings = K.epsilon(), K.floatx(), K.image_data_format()
     kforge.config.reset_uids()
     names = {"keras": kforge, "K": K, "L": kforge.layers, "np": np, "out": {}, "data": str(DATA)}
-    names["init"] = _Initial(case)
+    names.update(more, init=_Initial(case))
     for name, kind in spec["args"].items():
         array = case.array(f"in_{name}")
         made = {"variable": K.variable, "constant": K.constant, "numpy": lambda a, dtype: a}[kind]
