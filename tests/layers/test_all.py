@@ -20,6 +20,7 @@ all_layers = pytest.mark.parametrize("case", CASES, ids=repr)
 # Cells are tested inside the layers that run them; the others are no layers by themselves.
 PARTS = set(
     "InputLayer Wrapper StackedRNNCells LSTMCell GRUCell SimpleRNNCell ConvLSTM2DCell".split()
+    + "Merge Cosine Recurrent ConvRecurrent2D".split()  # Keras 1's, which others stand behind
 )
 
 
