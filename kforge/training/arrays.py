@@ -1,9 +1,12 @@
 """Arrays that a user passes: checked against the model, as torch tensors."""
 
+import warnings
+
 import numpy as np
 import torch
 
-from .. import losses, symbolic
+from .. import config, losses, symbolic
+from ..compat.arguments import user_level
 
 __all__ = ["array_inputs", "array_targets", "same_length", "sample_weights"]
 
@@ -12,9 +15,11 @@ __all__ = ["array_inputs", "array_targets", "same_length", "sample_weights"]
 _STRICT = (losses.mean_squared_error, losses.binary_crossentropy, losses.categorical_crossentropy)
 
 
-def array_inputs(model, x, feed_batch=False):
+def array_inputs(model, x):
     """The model's inputs as tensors. Raises `ValueError` naming input, expected and given."""
     inputs = model.inputs
+    if x is None:
+        raise ValueError(f"No data provided for {model.input_names}: pass inputs `x`.")
     shapes = [tuple(t.shape) for t in inputs]
     tensors = _as_list(x, model.input_names, "input", shapes)
     tensors = [_checked(t, s, n, "input") for t, s, n in zip(tensors, shapes, model.input_names)]
@@ -81,11 +86,8 @@ def _checked(data, shape, name, what):
         if hasattr(data, "values") and not isinstance(data, np.ndarray):  # a pandas frame
             data = data.values
         data = np.asarray(data)
-        if data.dtype == object:
-            raise ValueError(
-                f"Error when checking {what}: {name} is an array of Python objects of shape "
-                f"{data.shape}; expected numbers. Are the samples of different lengths?"
-            )
+        if data.dtype.kind in "OSU":
+            data = _as_numbers(data, name, what)
     if data.ndim == 0:
         data = data.reshape(1)
     if data.ndim == 1:
@@ -105,6 +107,17 @@ def _checked(data, shape, name, what):
                 f"array with shape {given[1:]}"
             )
     return data
+
+
+def _as_numbers(data, name, what):
+    """Numbers that were given as Python objects or as text."""
+    try:
+        return data.astype(config.floatx())
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Error when checking {what}: {name} is an array of {data.dtype} of shape "
+            f"{data.shape}; expected numbers ({error}). Are the samples of different lengths?"
+        ) from None
 
 
 def _check_loss_target(target, endpoint):
@@ -213,7 +226,13 @@ def _weights(endpoint, target, weight, class_weight):
                 f"Found a sample_weight with shape {weight.shape}. Expected {len(target)} samples, "
                 f"and a rank of at most {target.dim()}."
             )
-    if class_weight is not None:
+    if class_weight is not None and not isinstance(class_weight, dict):
+        warnings.warn(
+            f"`class_weight` must be a dictionary {{class: weight}}. Got {class_weight!r}, which "
+            "has no effect, as in Keras.",
+            stacklevel=user_level(),
+        )
+    elif class_weight is not None:
         by_class = _class_weights(target, class_weight)
         weight = by_class if weight is None else weight * by_class
     if weight is None:

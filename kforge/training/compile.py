@@ -1,10 +1,12 @@
 """From the arguments of `compile` to symbolic losses and metric updates."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import torch
 
 from .. import config, losses, metrics, opaque, symbolic
+from ..compat.arguments import user_level
 from ..symbolic import KerasTensor
 from ..weighting import masked_weights
 
@@ -54,6 +56,8 @@ class Compiled:
         names, outputs = model.output_names, model.outputs
         self.trainable = list(model.trainable_weights)
         chosen = _per_output(loss, names, "loss")
+        if isinstance(loss, dict):
+            _warn_of_missing([n for n, fn in zip(names, chosen) if fn is None])
         weights = _loss_weights(loss_weights, names)
         modes = _per_output(sample_weight_mode, names, "sample_weight_mode")
         self.endpoints = [
@@ -67,6 +71,7 @@ class Compiled:
             for given, weighed in ((metrics_, False), (weighted, True)):
                 self._add_metrics(endpoint, _metrics_of(given, i, names), weighed)
         self._objectives = {}
+        self.objective([False] * len(self.fed))
 
     def _add_placeholders(self, targets):
         given = _per_output(targets, [e.name for e in self.endpoints], "target_tensors")
@@ -138,10 +143,10 @@ class Compiled:
 
     def _build_objective(self, weighted):
         total, updates = None, []
-        present = dict(zip([e.name for e in self.fed], weighted))
+        present = [e for e, given in zip(self.fed, weighted) if given]
         for endpoint in self.trained:
             mask = endpoint.output._keras_mask
-            given = endpoint.sample_weight if present.get(endpoint.name) else None
+            given = endpoint.sample_weight if any(e is endpoint for e in present) else None
             with_mask = masked_weights(mask, given, endpoint.output.dtype)
             loss, scalar = endpoint_loss(endpoint, with_mask)
             if endpoint.loss_metric is not None:
@@ -248,6 +253,15 @@ def _per_output(given, names, what):
             )
         return list(given)
     return [given] * len(names)
+
+
+def _warn_of_missing(names):
+    for name in names:
+        warnings.warn(
+            f"Output {name} missing from loss dictionary. We assume this was done on purpose. The "
+            f"fit and evaluate APIs will not be expecting any data to be passed to {name}.",
+            stacklevel=user_level(),
+        )
 
 
 def _loss_weights(given, names):

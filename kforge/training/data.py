@@ -1,6 +1,7 @@
 """Data as batches: what `fit`, `evaluate` and `predict` iterate over."""
 
 import contextlib
+import math
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ import torch
 from .. import config
 from .arrays import array_inputs, array_targets, same_length, sample_weights
 
-__all__ = ["ArrayBatches", "adapt_arrays", "model_device", "shuffled"]
+__all__ = ["ArrayBatches", "adapt_arrays", "check_batch", "model_device", "shuffled"]
 
 # Arrays up to this size are shuffled as a whole once an epoch: batches are then views.
 _SMALL = 4_000_000
@@ -28,7 +29,7 @@ class ArrayBatches:
         self.tensors, self.weighted, self.samples = tensors, weighted, samples
         self.batch_size, self.shuffle = batch_size, shuffle
         if steps is not None:  # Keras 2: the whole set is one batch, seen `steps` times
-            self.batch_size = samples
+            self.batch_size, steps = samples, math.ceil(steps)
         self.order = np.arange(samples)
         self.repeats, self.counts_steps = steps, steps is not None
         self.steps = steps if steps is not None else -(-samples // batch_size)
@@ -82,7 +83,7 @@ def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True):
     targets = array_targets(model, y) if with_targets else []
     weights = sample_weights(model, targets, sample_weight, class_weight) if with_targets else []
     samples = same_length(model, inputs, targets, weights)
-    _check_stateful(model, samples)
+    _check_samples(model, samples)
     weighted = tuple(w is not None for w in weights)
     tensors = [*inputs, *targets, *(w for w in weights if w is not None)]
     device = model_device(model)
@@ -96,12 +97,22 @@ def model_device(model):
     return next((w.device for w in model._ordered_weights()), torch.device("cpu"))
 
 
-def _check_stateful(model, samples):
-    if not model.stateful:
-        return
+def _check_samples(model, samples):
+    """Refuses arrays that the batch size of the inputs, if it is fixed, does not divide."""
     size = model.inputs[0].shape[0]
     if size and samples % size:
+        kind = "stateful network" if model.stateful else "network with a fixed batch size"
         raise ValueError(
-            "In a stateful network, you should only pass inputs with a number of samples that can "
-            f"be divided by the batch size. Found: {samples} samples. Batch size: {size}."
+            f"In a {kind}, you should only pass inputs with a number of samples that can be "
+            f"divided by the batch size. Found: {samples} samples. Batch size: {size}."
+        )
+
+
+def check_batch(model, samples):
+    """Refuses a batch of another size than the inputs have."""
+    size = model.inputs[0].shape[0]
+    if size and samples != size:
+        raise ValueError(
+            f"Model {model.name} has inputs with a fixed batch size of {size}; got a batch of "
+            f"{samples} samples."
         )

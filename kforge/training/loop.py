@@ -120,8 +120,8 @@ def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=Non
         count += size
         if end is not None:
             end(i, LazyLogs(i, size, results, loss, total, count))
-            if should_stop is not None and should_stop():
-                break
+        if should_stop is not None and should_stop():
+            break
     return total, count, loss
 
 
@@ -205,7 +205,8 @@ def evaluate(model, batches, results=None, hooks=None):
         hooks.on_test_begin()
     results.reset()
     step = step_for(batches, model._test_step)
-    with inference(model._test_step([False] * len(model._compiled.fed))):
+    likely = batches.weighted or [False] * len(model._compiled.fed)
+    with inference(model._test_step(likely)):
         total, count, last = run_epoch(step, batches.epoch(), begin, end, results)
     loss = last if batches.last_loss or total is None else total / count
     found = results.values(loss) if total is not None else {}
@@ -223,24 +224,22 @@ def predict(model, batches, hooks=None):
         end = hooks.on_predict_batch_end if hooks.needs("predict_batch_end") else None
         hooks.on_predict_begin()
     held, at = None, 0
+    samples = None if batches.counts_steps else batches.samples  # known: one array takes them all
     with inference(step):
         for i, batch in enumerate(batches.epoch()):
             size = len(batch[0])
             if begin is not None:
                 begin(i, {"batch": i, "size": size})
-            found = step(batch)
-            if batches.samples is None:
+            found = [out.detach() for out in step(batch)]
+            if samples is None:
                 held = held or [[] for _ in found]
                 for parts, out in zip(held, found):
                     parts.append(out.cpu())
-            elif held is None and size == batches.samples:
+            elif held is None and size == samples:
                 held = [out.clone() if step.aliases else out.cpu() for out in found]
             else:
                 if held is None:
-                    held = [
-                        torch.empty((batches.samples, *out.shape[1:]), dtype=out.dtype)
-                        for out in found
-                    ]
+                    held = [torch.empty((samples, *o.shape[1:]), dtype=o.dtype) for o in found]
                 for whole, out in zip(held, found):
                     whole[at : at + len(out)].copy_(out)
             at += size
@@ -248,9 +247,9 @@ def predict(model, batches, hooks=None):
                 end(i, {"batch": i, "size": size, "outputs": [out.cpu().numpy() for out in found]})
     if hooks is not None:
         hooks.on_predict_end()
-    if batches.samples is None:
+    if samples is None:
         held = [torch.cat(parts) for parts in held or []]
-    return [whole.detach().contiguous().numpy() for whole in held or []]
+    return [whole.contiguous().numpy() for whole in held or []]
 
 
 def inference(step):

@@ -10,7 +10,7 @@ from .compile import Compiled
 from .data import ArrayBatches, adapt_arrays
 from .one_batch import OneBatchMethods, plain_batch, register_plain
 from .step import PredictStep, TestStep, TrainStep
-from .streams import DiskBatches, StreamBatches, is_on_disk, is_stream
+from .streams import DiskBatches, StreamBatches, is_on_disk, is_stream, peek
 
 __all__ = ["TrainingMethods"]
 
@@ -43,10 +43,8 @@ class TrainingMethods(OneBatchMethods):
         """
         if kwargs:
             raise TypeError(f"compile: unrecognized keyword arguments: {kwargs}")
-        self.optimizer = optimizers.get(optimizer)
-        self.loss = [] if loss is None else loss
-        self.loss_weights, self.sample_weight_mode = loss_weights, sample_weight_mode
-        self._compile_arguments = (
+        chosen = optimizers.get(optimizer)
+        arguments = (
             loss,
             metrics,
             loss_weights,
@@ -54,17 +52,18 @@ class TrainingMethods(OneBatchMethods):
             weighted_metrics,
             target_tensors,
         )
+        compiled = Compiled(self, *arguments) if self.outputs else None
+        self.optimizer, self._compile_arguments = chosen, arguments
+        self.loss = [] if loss is None else loss
+        self.loss_weights, self.sample_weight_mode = loss_weights, sample_weight_mode
         self._compile_metrics, self._compile_weighted_metrics = metrics, weighted_metrics
-        self._compiled = None
         self._is_compiled = True
-        if self.outputs:
-            self._finish_compile()
+        self._adopt(compiled)
 
-    def _finish_compile(self):
-        self._compiled = Compiled(self, *self._compile_arguments)
-        self._steps = {}
-        self._collected_trainable_weights = self._compiled.trainable
-        self._compiled.objective([False] * len(self._compiled.fed))
+    def _adopt(self, compiled):
+        self._compiled, self._steps = compiled, {}
+        if compiled is not None:
+            self._collected_trainable_weights = compiled.trainable
 
     def _require_compiled(self):
         if self.optimizer is None:
@@ -73,7 +72,7 @@ class TrainingMethods(OneBatchMethods):
                 "`model.compile(optimizer, loss)`."
             )
         if self._compiled is None:
-            self._finish_compile()
+            self._adopt(Compiled(self, *self._compile_arguments))
 
     def _step(self, kind, weighted):
         key = (kind, tuple(weighted))
@@ -168,6 +167,7 @@ class TrainingMethods(OneBatchMethods):
         options = (max_queue_size, workers, use_multiprocessing)
         if is_stream(x):
             _refuse(y=y, sample_weight=sample_weight, validation_split=validation_split)
+            _refuse_batch_size(batch_size)
             x = self._stream(x, steps_per_epoch, "steps_per_epoch", *options, class_weight, shuffle)
         train, validation = self._batches(
             x,
@@ -180,8 +180,9 @@ class TrainingMethods(OneBatchMethods):
             validation_split,
         )
         if validation_data is not None:
-            steps = validation_steps
-            validation = self._validation(validation_data, batch_size, steps, options)
+            validation = self._validation(
+                validation_data, batch_size, validation_steps, options, train
+            )
         if verbose and validation is not None and not train.counts_steps and validation.samples:
             print(f"Train on {train.samples} samples, validate on {validation.samples} samples")
         return loop.fit(
@@ -192,7 +193,8 @@ class TrainingMethods(OneBatchMethods):
         """Batches of a generator, Sequence, DataLoader or Dataset; the model is built for them."""
         class_weight, shuffle = more or (None, False)
         if self.inputs is None:
-            self._build_for(_peek(source))
+            first, source = peek(source)
+            self._build_for(first)
         if options.get("with_targets", True):
             self._require_compiled()
         return StreamBatches(
@@ -212,8 +214,8 @@ class TrainingMethods(OneBatchMethods):
         """(training batches, validation batches or None) of arrays; batches stay as they are."""
         if isinstance(x, StreamBatches):
             return x, None
-        size = batch_size or 32
         self._prepare(x)
+        size = self._batch_size(batch_size, steps)
         if is_on_disk(x) or is_on_disk(y):
             if split:
                 raise ValueError(
@@ -222,15 +224,43 @@ class TrainingMethods(OneBatchMethods):
                 )
             return DiskBatches(self, x, y, sample_weight, class_weight, size, shuffle, steps), None
         tensors, weighted, samples = adapt_arrays(self, x, y, sample_weight, class_weight)
+        if not samples:
+            raise ValueError("There are no samples: the arrays have length 0.")
         if not split or not 0.0 < split < 1.0:
             return ArrayBatches(tensors, weighted, samples, size, shuffle, steps), None
         at = int(samples * (1.0 - split))
+        if at in (0, samples):
+            raise ValueError(
+                f"`validation_split={split}` of {samples} samples leaves {at} to train on and "
+                f"{samples - at} to validate on; each must have some."
+            )
         held = ArrayBatches([t[at:] for t in tensors], weighted, samples - at, size)
         return ArrayBatches([t[:at] for t in tensors], weighted, at, size, shuffle, steps), held
 
-    def _validation(self, data, batch_size, steps, options):
+    def _batch_size(self, given, steps=None):
+        """What was given, else the size that the inputs demand, else 32."""
+        if given is not None and steps is not None:
+            raise ValueError("If `steps` is set, the `batch_size` must be None.")
+        if given is not None and (given != int(given) or given < 1):
+            raise ValueError(f"`batch_size` must be a positive integer; got {given!r}.")
+        fixed = self.inputs[0].shape[0]
+        if given is not None and fixed and given != fixed:
+            raise ValueError(
+                f"The `batch_size` argument value {given} is incompatible with the specified batch "
+                f"size of your Input Layer: {fixed}"
+            )
+        return int(given or fixed or 32)
+
+    def _validation(self, data, batch_size, steps, options, train):
         if is_stream(data):
             return self._stream(data, steps, "validation_steps", *options)
+        if isinstance(train, StreamBatches):
+            steps = None  # as in Keras: arrays are seen as a whole
+        elif steps is not None and not train.counts_steps:
+            raise ValueError(
+                "Can only use `validation_steps` when doing step-wise training, i.e. "
+                "`steps_per_epoch` must be set."
+            )
         x, y, w = _validation_parts(data)
         return self._batches(x, y, w, None, batch_size, False, steps)[0]
 
@@ -251,6 +281,7 @@ class TrainingMethods(OneBatchMethods):
         `metrics_names`."""
         if is_stream(x):
             _refuse(y=y, sample_weight=sample_weight)
+            _refuse_batch_size(batch_size)
             x = self._stream(x, steps, "steps", max_queue_size, workers, use_multiprocessing)
         batches, _ = self._batches(x, y, sample_weight, None, batch_size, False, steps)
         hooks = self._hooks(callbacks, batches, verbose, "test")
@@ -275,16 +306,17 @@ class TrainingMethods(OneBatchMethods):
             if step is not None and len(batch[0]) <= (batch_size or 32):
                 return self._predicted(step, batch)
         if is_stream(x):
+            _refuse_batch_size(batch_size)
             options = (max_queue_size, workers, use_multiprocessing)
             batches = self._stream(x, steps, "steps", *options, with_targets=False)
         else:
             self._build_for(x)
+            size = self._batch_size(batch_size, steps)
             if is_on_disk(x):
-                size = batch_size or 32
                 batches = DiskBatches(self, x, None, None, None, size, False, steps)
             else:
                 parts = adapt_arrays(self, x, None, None, None, with_targets=False)
-                batches = ArrayBatches(*parts, batch_size or 32, steps=steps)
+                batches = ArrayBatches(*parts, size, steps=steps)
                 step = self._predict_step()
                 register_plain(self, self._functions, (PredictStep,), step, batches.tensors, x)
         with batches.running():
@@ -420,15 +452,12 @@ def _as_stream(source):
     return source if is_stream(source) else iter(source)
 
 
-def _peek(source):
-    """Inputs like those that a stream gives, to build a model on."""
-    if not hasattr(source, "__getitem__"):
+def _refuse_batch_size(batch_size):
+    if batch_size is not None:
         raise ValueError(
-            "A model without input shape cannot be built from a generator. Give its first layer an "
-            "`input_shape`, or call `model.build(input_shape)` first."
+            "The `batch_size` argument must not be specified when using a generator or Sequence as "
+            "an input."
         )
-    found = source[0]
-    return found[0] if isinstance(found, tuple) else found
 
 
 def _validation_parts(data):

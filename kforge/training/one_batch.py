@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from . import loop
-from .arrays import array_inputs
-from .data import adapt_arrays, model_device
+from .arrays import array_inputs, same_length
+from .data import adapt_arrays, check_batch, model_device
 from .step import PredictStep, TrainStep
 
 __all__ = ["OneBatchMethods", "plain_batch", "register_plain"]
@@ -43,7 +43,7 @@ def plain_batch(table, key, *data):
 def register_plain(model, table, key, step, tensors, *data):
     """Notes the kind of arrays that became `tensors` without a copy or a cast."""
     kinds = tuple(map(_kind, data))
-    if None in kinds or model.stateful:
+    if None in kinds or model.inputs[0].shape[0] is not None:
         return
     arrays = [a for part in data for a in (part if type(part) is list else [part])]
     same = len(arrays) == len(tensors) and all(
@@ -65,7 +65,8 @@ class OneBatchMethods:
             if step is not None:
                 return self._report(step(batch), reset_metrics)
         self._prepare(x)
-        batch, weighted, _ = adapt_arrays(self, x, y, sample_weight, class_weight)
+        batch, weighted, samples = adapt_arrays(self, x, y, sample_weight, class_weight)
+        check_batch(self, samples)
         step = self._train_step(weighted)
         found = self._report(step(batch), reset_metrics)
         register_plain(self, self._steps, (TrainStep, id(self.optimizer)), step, batch, x, y)
@@ -74,7 +75,8 @@ class OneBatchMethods:
     def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
         """The loss, or [loss, metrics...], of one batch."""
         self._prepare(x)
-        batch, weighted, _ = adapt_arrays(self, x, y, sample_weight, None)
+        batch, weighted, samples = adapt_arrays(self, x, y, sample_weight, None)
+        check_batch(self, samples)
         step = self._test_step(weighted)
         with loop.inference(step):
             loss = step(batch)
@@ -87,6 +89,7 @@ class OneBatchMethods:
             self._build_for(x)
             device = model_device(self)
             batch, step = [t.to(device) for t in array_inputs(self, x)], self._predict_step()
+            check_batch(self, same_length(self, batch, [], []))
             register_plain(self, self._functions, (PredictStep,), step, batch, x)
         return self._predicted(step, batch)
 

@@ -49,22 +49,24 @@ class TrainStep(_Step):
     def __call__(self, batch):
         if self.traced:
             return self.run_traced(batch)
-        with symbolic.executing(1):
-            found = self.forward(*batch, *self.captured)
-        loss = found[0]
-        if loss.dim():
-            loss = loss.mean()
-        if self.checked:
-            grads = _backward((loss,), self.one, False, False, self.params, False, False)
-        else:
-            grads = self.first_gradients(loss)
-        _set_grad_enabled(False)
+        before = torch.is_grad_enabled()
+        _set_grad_enabled(True)
         try:
+            with symbolic.executing(1):
+                found = self.forward(*batch, *self.captured)
+            loss = found[0]
+            if loss.dim():
+                loss = loss.mean()
+            if self.checked:
+                grads = _backward((loss,), self.one, False, False, self.params, False, False)
+            else:
+                grads = self.first_gradients(loss)
+            _set_grad_enabled(False)
             if self.lowered.changes:
                 self.lowered.carry_out(found)
             self.apply(grads)
         finally:
-            _set_grad_enabled(True)
+            _set_grad_enabled(before)
         return loss.detach()
 
     def run_traced(self, batch):

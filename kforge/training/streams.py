@@ -2,6 +2,8 @@
 
 import contextlib
 import inspect
+import itertools
+import math
 import warnings
 
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
-from .data import adapt_arrays, model_device, shuffled
+from .data import adapt_arrays, check_batch, model_device, shuffled
 
 __all__ = ["DiskBatches", "StreamBatches", "is_on_disk", "is_stream"]
 
@@ -40,6 +42,22 @@ def is_on_disk(x):
     if isinstance(x, (list, tuple)):
         return any(map(is_on_disk, x))
     return type(x).__module__.split(".")[0] == "h5py" or type(x).__name__ == "HDF5Matrix"
+
+
+def peek(source):
+    """(inputs like those that a stream gives, the stream with nothing taken from it)."""
+    try:
+        if isinstance(source, Sequence):
+            first = source[0]
+        elif isinstance(source, (DataLoader, Dataset)):
+            first = next(iter(source if isinstance(source, DataLoader) else DataLoader(source)))
+        else:
+            first = next(source)
+            source = itertools.chain([first], source)
+    except (IndexError, StopIteration):
+        raise ValueError("The model cannot be built for a stream that gives no batch.") from None
+    has_targets = isinstance(first, (tuple, list)) and len(first) in (2, 3) and _is_tuple(first)
+    return _whole(first[0] if has_targets else first), source
 
 
 class StreamBatches:
@@ -77,6 +95,9 @@ class StreamBatches:
                     f"`{what}` or use the `keras.utils.Sequence` class."
                 )
             steps = len(source)
+        steps = math.ceil(steps)  # scripts divide samples by batch size
+        if steps < 1:
+            raise ValueError(f"`{what}` must be at least 1; got {steps}.")
         if use_multiprocessing and workers > 1 and not isinstance(source, (Sequence, DataLoader)):
             warnings.warn(
                 "Using a generator with `use_multiprocessing=True` and multiple workers may "
@@ -146,7 +167,8 @@ class StreamBatches:
         else:
             parts = (_whole(found), None, None)
         weights = self.class_weight
-        tensors, weighted, _ = adapt_arrays(self.model, *parts, weights, self.with_targets)
+        tensors, weighted, samples = adapt_arrays(self.model, *parts, weights, self.with_targets)
+        check_batch(self.model, samples)
         return Batch(tensors, weighted)
 
 
@@ -199,9 +221,10 @@ class DiskBatches:
             start = i * self.batch_size % self.samples
             index = np.sort(order[start : start + self.batch_size])
             x, y, w = (_rows(part, index) for part in self.parts)
-            tensors, weighted, _ = adapt_arrays(
+            tensors, weighted, samples = adapt_arrays(
                 self.model, x, y, w, self.class_weight, self.with_targets
             )
+            check_batch(self.model, samples)
             yield Batch([t.to(model_device(self.model)) for t in tensors], weighted)
 
 
