@@ -14,6 +14,7 @@ from collections import defaultdict
 import numpy as np
 
 __all__ = [
+    "ThreadStack",
     "answer_as",
     "automatic_name",
     "backend",
@@ -146,33 +147,40 @@ def reset_uids():
     _uids.clear()
 
 
+class ThreadStack(threading.local):
+    """A list, `stack`, that each thread has for itself."""
+
+    def __init__(self):
+        self.stack = []
+
+
 # The layers that are being called, outermost first: (name, how often it named which weight).
-_scopes = []
+_scopes = ThreadStack()
 
 
 @contextlib.contextmanager
 def name_scope(name):
     """Within this scope, names of new weights begin with `name/`."""
-    _scopes.append((name, defaultdict(int)))
+    _scopes.stack.append((name, defaultdict(int)))
     try:
         yield name
     finally:
-        _scopes.pop()
+        _scopes.stack.pop()
 
 
 def scope():
     """The names of the scopes around, joined by slashes."""
-    return "/".join(name for name, _ in _scopes)
+    return "/".join(name for name, _ in _scopes.stack)
 
 
 def scoped(name):
     """`name` with the prefixes of the scopes around; repeated in one scope, with a number."""
-    if not _scopes:
+    if not _scopes.stack:
         return name
-    used = _scopes[-1][1]
+    used = _scopes.stack[-1][1]
     used[name] += 1
     number = f"_{used[name] - 1}" if used[name] > 1 else ""
-    return "/".join([*(scope for scope, _ in _scopes), name + number])
+    return "/".join([*(scope for scope, _ in _scopes.stack), name + number])
 
 
 def _read_settings():

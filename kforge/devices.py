@@ -5,9 +5,11 @@ import re
 
 import torch
 
+from .config import ThreadStack
+
 __all__ = ["current_device", "device", "parse_device"]
 
-_scopes = []
+_scopes = ThreadStack()
 
 
 def parse_device(name):
@@ -29,16 +31,16 @@ def parse_device(name):
 
 def current_device():
     """The device of the innermost scope, else the first CUDA device, else the CPU."""
-    if _scopes:
-        return _scopes[-1]
+    if _scopes.stack:
+        return _scopes.stack[-1]
     return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
 @contextlib.contextmanager
 def device(name):
     """Within this scope, variables are made on the device `name` (see `parse_device`)."""
-    _scopes.append(parse_device(name))
+    _scopes.stack.append(parse_device(name))
     try:
         yield
     finally:
-        _scopes.pop()
+        _scopes.stack.pop()

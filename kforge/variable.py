@@ -10,6 +10,7 @@ import copy
 import numpy as np
 import torch
 
+from .config import ThreadStack
 from .devices import current_device
 from .symbolic import (
     KerasTensor,
@@ -168,7 +169,7 @@ class Variable(Symbolic):
 
     def _change(self, kind, value):
         value = as_tensor(value, self.dtype)
-        recorded = isinstance(value, Symbolic) or (_collectors and not is_executing())
+        recorded = isinstance(value, Symbolic) or (_collectors.stack and not is_executing())
         if kind == "assign" and not recorded and tuple(value.shape) != self._keras_shape:
             raise ValueError(
                 f"Variable {self.name}: cannot assign a value of shape {tuple(value.shape)} to "
@@ -240,18 +241,18 @@ def _update(kind, variable, operand, *extra):
 
 
 # Lists that every update recorded now goes into (see `collecting`).
-_collectors = []
+_collectors = ThreadStack()
 
 
 @contextlib.contextmanager
 def collecting():
     """Within this context changes of variables are recorded, and go into the list that it gives."""
     updates = []
-    _collectors.append(updates)
+    _collectors.stack.append(updates)
     try:
         yield updates
     finally:
-        _collectors.pop()
+        _collectors.stack.pop()
 
 
 def update(kind, variable, operand, *extra):
@@ -268,7 +269,7 @@ def update(kind, variable, operand, *extra):
             variable.modify(UPDATES[kind][0], _value_of(operand), *extra)
         return variable.view
     node = KerasTensor(Op(_update, (kind, variable, operand, *extra)), None, (variable.meta,) * 2)
-    for updates in _collectors:
+    for updates in _collectors.stack:
         updates.append(node)
     return node
 
