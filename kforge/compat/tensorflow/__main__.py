@@ -3,7 +3,6 @@
 from . import MODULES, Facade
 from .table import names
 
-
 __all__ = ["main"]
 
 
