@@ -68,6 +68,7 @@ __all__ = [
     "resnet_common",
     "resnet_v2",
     "resnext",
+    "set_keras_submodules",
     "vgg16",
     "vgg19",
     "xception",
@@ -83,3 +84,7 @@ def keras_modules_injection(base_fun):
         return base_fun(*args, **{**kwargs, **modules})
 
     return injected
+
+
+def set_keras_submodules(backend=None, engine=None, layers=None, models=None, utils=None):
+    """Told older versions of the package which Keras to use: here it is always kforge."""

@@ -18,7 +18,7 @@ from . import imagenet_utils
 from .building import PUBLISHED, assemble, channel_axis, check_arguments, head
 from .imagenet_utils import _obtain_input_shape, decode_predictions
 
-__all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
+__all__ = ["MobileNet", "decode_predictions", "preprocess_input", "relu6"]
 
 RELEASE = ("fchollet/deep-learning-models", "v0.6")
 
@@ -31,6 +31,11 @@ _HALVING = (2, 4, 6, 12)  # the numbers of the blocks that halve the image
 def preprocess_input(x, **kwargs):
     """Images of 0 to 255 as this network takes them; see `imagenet_utils`, mode "tf"."""
     return imagenet_utils.preprocess_input(x, mode="tf", **kwargs)
+
+
+def relu6(x):
+    """The activation, as files from before Keras 2.2 name it."""
+    return K.relu(x, max_value=6)
 
 
 def sizes(shape):

@@ -13,9 +13,9 @@ from .building import (
     head,
 )
 from .imagenet_utils import _obtain_input_shape, decode_predictions
-from .mobilenet import published_size, sizes, warn_of_size
+from .mobilenet import published_size, relu6, sizes, warn_of_size
 
-__all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]
+__all__ = ["MobileNetV2", "decode_predictions", "preprocess_input", "relu6"]
 
 RELEASE = ("JonathanCMitchell/mobilenet_v2_keras", "v1.1")
 

@@ -98,6 +98,16 @@ def test_injection_hands_over_kforge():
     assert type(build(3, layers=None)) is layers.Dense
 
 
+def test_what_scripts_for_older_versions_take_from_here():
+    applications.set_keras_submodules(backend=K, layers=layers, models=kforge.models)
+    for module in (mobilenet, mobilenet_v2):
+        model = kforge.models.Sequential([layers.Activation(module.relu6, input_shape=(3,))])
+        config = model.get_config()
+        objects = {"relu6": module.relu6, "DepthwiseConv2D": module.DepthwiseConv2D}
+        again = kforge.models.Sequential.from_config(config, objects)
+        assert again.predict(np.array([[-1.0, 5.0, 7.0]])).tolist() == [[0, 5, 6]]
+
+
 # ---- input --------------------------------------------------------------------------------------
 
 
