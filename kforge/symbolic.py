@@ -47,6 +47,7 @@ __all__ = [
 _BATCH_PROBES = (240, 720)
 _AXIS_PROBES = tuple(zip((1152, 1920, 2688, 4224, 4992), (6528, 7296, 8832, 11136, 11904)))
 
+
 class TensorShape(tuple):
     """A static shape: a tuple of int or None, with the accessors that TensorFlow's has."""
 
