@@ -5,6 +5,7 @@ it comes back as the caller's function, or as a live function of this process wi
 import base64
 import contextlib
 import contextvars
+import gc
 import hashlib
 import marshal
 import types
@@ -24,9 +25,12 @@ _live = {}  # digest of code -> weak references to functions with that code
 def dump_code(function):
     """[bytecode in base64, defaults, closure], as Keras 2 writes a lambda."""
     code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
-    cells = function.__closure__
-    closure = tuple(c.cell_contents for c in cells) if cells else None
-    return [code, function.__defaults__, closure]
+    return [code, function.__defaults__, _closure(function)]
+
+
+def _closure(function):
+    cells = [c for c in function.__closure__ or () if c != types.CellType()]  # but empty ones
+    return tuple(c.cell_contents for c in cells) or None
 
 
 def _digest(code):
@@ -44,11 +48,18 @@ def remember_function(function):
 def describe_function(function):
     """(value, type) for a config: ("name", "function") or ([code, ...], "lambda")."""
     if isinstance(function, types.LambdaType) and function.__name__ == "<lambda>":
-        code, defaults, _ = dump_code(function)
-        return [code, defaults, None], "lambda"
+        code, defaults, closure = dump_code(function)
+        return [code, defaults, closure if _is_plain(closure) else None], "lambda"
     if isinstance(function, types.FunctionType):
         return function.__name__, "function"
     return getattr(function, "__name__", type(function).__name__), "function"
+
+
+def _is_plain(value):
+    """Whether JSON can hold it."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (str, int, float))
 
 
 def find_function(value, kind, layer_name, custom_objects=None):
@@ -67,10 +78,9 @@ def find_function(value, kind, layer_name, custom_objects=None):
             f"Unknown function: {value} of Lambda layer {layer_name!r}. Pass it: "
             f"`custom_objects={{{value!r}: <the function>}}`."
         )
-    code = str(value[0] if isinstance(value, (list, tuple)) and value else value)
-    found = [r() for r in _live.get(_digest(code), []) if r() is not None]
-    if found:
-        return found[-1]
+    found = _living(value, layer_name)
+    if found is not None:
+        return found
     if _trusting.get():
         return _from_bytecode(value, layer_name, known)
     raise ValueError(
@@ -79,6 +89,40 @@ def find_function(value, kind, layer_name, custom_objects=None):
         f"`custom_objects={{{layer_name!r}: <the function>}}`; or, if you trust the file and it "
         "was saved by this version of Python, `load_model(..., safe_mode=False)`."
     )
+
+
+def _living(value, layer_name):
+    """The live function with the code, defaults and closure of a config; None if there is none."""
+    found = _candidates(value)
+    if not _are_alike(found):
+        found = None
+        gc.collect()  # functions of layers that were dropped do not count
+        found = _candidates(value)
+    if not _are_alike(found):
+        raise ValueError(
+            f"Which function belongs to Lambda layer {layer_name!r}? {len(found)} that live have "
+            "its code, with different variables around it. Pass the right one: "
+            f"`custom_objects={{{layer_name!r}: <the function>}}`."
+        )
+    return found[-1] if found else None
+
+
+def _candidates(value):
+    code, defaults, closure = value if isinstance(value, (list, tuple)) else (value, None, None)
+    held = [r() for r in _live.get(_digest(str(code)), [])]
+    found = [f for f in held if f is not None and _same(f.__defaults__, defaults)]
+    return [f for f in found if closure is None or _same(_closure(f), closure)]
+
+
+def _are_alike(found):
+    return all(_same(_closure(f), _closure(found[0])) for f in found)
+
+
+def _same(a, b):
+    """Whether two defaults or closures are the same, one of which may have been in JSON."""
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return a is b or (_is_plain(a) and _is_plain(b) and a == b)
 
 
 @contextlib.contextmanager

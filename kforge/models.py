@@ -3,6 +3,8 @@
 from . import symbolic
 from .engine import Input, InputLayer, Model, Sequential
 from .engine.node import to_list, unpack
+from .layers import Lambda
+from .registry import CustomObjectScope
 from .saving import (
     load_model,
     model_from_config,
@@ -44,7 +46,20 @@ def clone_model(model, input_tensors=None):
 
 
 def _clone_layer(layer):
-    return type(layer).from_config(layer.get_config())
+    with CustomObjectScope(_functions_in(layer)):
+        return type(layer).from_config(layer.get_config())
+
+
+def _functions_in(layer):
+    """The functions of Lambda layers, which a config cannot tell from others with that code."""
+    found = {}
+    for part in layer._sublayers():
+        found.update(_functions_in(part))
+    if isinstance(layer, Lambda):
+        found[layer.name] = layer.function
+        if callable(layer._output_shape):
+            found[f"{layer.name}_output_shape"] = layer._output_shape
+    return found
 
 
 def _clone_sequential(model, input_tensors):
