@@ -119,15 +119,15 @@ def _call(func, *args):
 
 
 def _conv(x, kernel, bias, strides, padding, dilation, groups):
-    if padding == "causal":
-        x, padding = F.pad(x, [(kernel.shape[2] - 1) * dilation[0], 0]), "valid"
     if len(strides) == 1:  # as images of one row: torch copies sequences with channels last
         run = record if isinstance(x, Symbolic) else _call
         kernel = run(torch.unsqueeze, kernel, 2)  # a torch tensor alone would not be recorded
         out = _conv(x.unsqueeze(2), kernel, bias, (1, *strides), padding, (1, *dilation), groups)
         return out.squeeze(2)
     before = [0] * len(strides)
-    if padding == "same":
+    if padding == "causal":
+        x = F.pad(x, [(kernel.shape[-1] - 1) * dilation[-1], 0])
+    elif padding == "same":
         reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilation)]
         totals = [_same_padding(*axis) for axis in zip(x.shape[2:], reach, strides)]
         if not _all_known(totals):

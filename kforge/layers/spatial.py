@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 
 from .. import backend as K
-from ..backend.spatial import resize
+from ..backend.spatial import channels_first, channels_last, resize
 from ..engine import InputSpec, Layer
 from ..utils.conv_utils import normalize_tuple
 from .variants import variant
@@ -161,9 +161,10 @@ class _ZeroPadding(_PerAxis):
 
     def call(self, inputs):
         amounts = [n for pair in reversed(self.padding) for n in pair]
-        if self.data_format == "channels_last":
-            amounts = [0, 0, *amounts]
-        return F.pad(inputs, amounts)
+        if self.rank == 1:  # torch would copy sequences with channels last
+            return F.pad(inputs, [0, 0, *amounts])
+        padded = F.pad(channels_first(inputs, self.data_format), amounts)
+        return channels_last(padded, self.data_format)
 
 
 class ZeroPadding1D(_ZeroPadding):
@@ -203,8 +204,8 @@ class _Cropping(_PerAxis):
 
     def call(self, inputs):
         kept = [slice(before or None, -after or None) for before, after in self.cropping]
-        skipped = 2 if self.data_format == "channels_first" else 1
-        return inputs[(slice(None),) * skipped + tuple(kept)]
+        cropped = channels_first(inputs, self.data_format)[(slice(None), slice(None), *kept)]
+        return channels_last(cropped, self.data_format)
 
 
 class Cropping1D(_Cropping):
