@@ -471,11 +471,5 @@ def evaluate(x, phase=0):
     return x
 
 
-def _eval(self, session=None):
-    """The value as a NumPy array (see `K.eval`)."""
-    return evaluate(self)
-
-
-# Methods of symbolic tensors that stand on lowering.
-Symbolic.eval = _eval
+# A property of symbolic tensors that stands on lowering.
 KerasTensor._uses_learning_phase = property(depends_on_phase)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from . import config, devices, rules
+from .dimensions import GraphShape, TensorShape
 from .execution import (
     NeedsValue,
     NotFed,
@@ -47,30 +48,7 @@ __all__ = [
 _BATCH_PROBES = (240, 720)
 _AXIS_PROBES = tuple(zip((1152, 1920, 2688, 4224, 4992), (6528, 7296, 8832, 11136, 11904)))
 
-
-class TensorShape(tuple):
-    """A static shape: a tuple of int or None, with the accessors that TensorFlow's has."""
-
-    __slots__ = ()
-
-    def as_list(self):
-        """The dimensions as a list."""
-        return list(self)
-
-    ndims = rank = property(len, doc="Number of dimensions.")
-    dims = property(list, doc="The dimensions as a list.")
-
-    def is_fully_defined(self):
-        """Whether no dimension is unknown."""
-        return None not in self
-
-    def num_elements(self):
-        """Number of elements, None if unknown."""
-        return None if None in self else int(np.prod(self))
-
-    def __getitem__(self, item):
-        found = tuple.__getitem__(self, item)
-        return TensorShape(found) if isinstance(item, slice) else found
+_WHOLE = (torch.int32, torch.int64)
 
 
 class Symbolic:
@@ -115,16 +93,28 @@ class Symbolic:
         items = list(item) if isinstance(item, tuple) else [item]
         flipped = _negative_steps(items, len(self.shape))
         base = record(torch.flip, self, flipped) if flipped else self
+        if any(_is_number(it) for it in items):
+            return record(_at, base, tuple(items))
         return record(operator.getitem, base, tuple(items) if isinstance(item, tuple) else items[0])
 
     def get_shape(self):
         """The static shape."""
-        return self.shape
+        return GraphShape(self.shape)
 
     @property
     def ndim(self):
         """Number of dimensions."""
         return len(self.shape)
+
+
+def _is_number(item):
+    """Whether an index is a symbolic whole number, whose value is not known yet."""
+    return isinstance(item, Symbolic) and not item.shape and item.dtype in _WHOLE
+
+
+def _at(x, items):
+    numbers = [isinstance(it, torch.Tensor) and it.dim() == 0 for it in items]
+    return x[tuple(0 if n and x.is_meta else it for n, it in zip(numbers, items))]
 
 
 def _negative_steps(items, ndim):
@@ -313,8 +303,10 @@ def placeholder(shape, dtype, name):
 
 def constant(tensor, name="Const"):
     """A symbolic tensor with a fixed value."""
-    op = Op(constant, (tensor,), name=name)
-    return KerasTensor(op, None, (_to_meta(tensor),) * 2, name)
+    # Whole numbers may be sizes: what is computed from them has to know their values.
+    is_size = tensor.dtype in _WHOLE and tensor.numel() < 9
+    probe = tensor.detach().cpu() if is_size else _to_meta(tensor)
+    return KerasTensor(Op(constant, (tensor,), name=name), None, (probe, probe), name)
 
 
 def declared(func, args, kwargs, shapes, dtypes):

@@ -12,11 +12,11 @@ import torch
 
 from .config import ThreadStack
 from .devices import current_device
+from .dimensions import TensorShape
 from .symbolic import (
     KerasTensor,
     Op,
     Symbolic,
-    TensorShape,
     _value_of,
     as_tensor,
     is_executing,

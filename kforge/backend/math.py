@@ -5,6 +5,7 @@ argument, `max` and `min` share it between equal elements.
 """
 
 import builtins
+import math
 import numbers
 
 import torch
@@ -144,15 +145,29 @@ def std(x, axis=None, keepdims=False):
 
 
 def max(x, axis=None, keepdims=False):
-    """Maximum over axes."""
-    x = tensor(x)
-    return torch.amax(x, dim=_every(x, axis), keepdim=keepdims)
+    """Maximum over axes; minus infinity where there are no elements."""
+    return _extreme(torch.amax, -math.inf, tensor(x), axis, keepdims)
 
 
 def min(x, axis=None, keepdims=False):
-    """Minimum over axes."""
-    x = tensor(x)
-    return torch.amin(x, dim=_every(x, axis), keepdim=keepdims)
+    """Minimum over axes; infinity where there are no elements."""
+    return _extreme(torch.amin, math.inf, tensor(x), axis, keepdims)
+
+
+def _extreme(function, worst, x, axis, keepdims):
+    dims = _every(x, axis)
+    if builtins.all(x.shape[d] for d in dims):
+        return function(x, dim=dims, keepdim=keepdims)
+    return apply(_extreme_of_any, function, worst, x, dims, keepdims)
+
+
+def _extreme_of_any(function, worst, x, dims, keepdims):
+    if builtins.all(x.shape[d] for d in dims):
+        return function(x, dim=dims, keepdim=keepdims)
+    if not x.dtype.is_floating_point:
+        limits = torch.iinfo(x.dtype)
+        worst = limits.min if worst < 0 else limits.max
+    return torch.full_like(torch.sum(x, dim=dims, keepdim=keepdims, dtype=x.dtype), worst)
 
 
 def prod(x, axis=None, keepdims=False):

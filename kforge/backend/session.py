@@ -307,6 +307,14 @@ class Session:
 _session = Session()
 
 
+def _eval(self, feed_dict=None, session=None):
+    """The value as a NumPy array, with `feed_dict` fed (see `K.eval`)."""
+    return _session.run(self, feed_dict) if feed_dict else lowering.evaluate(self)
+
+
+Symbolic.eval = _eval
+
+
 @functools.cache
 def _explain():
     warnings.warn(

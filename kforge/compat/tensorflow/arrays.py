@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from ... import backend as K
+from ... import symbolic
+from ...backend.shapes import _arange
 from ...backend.values import factory, mixed_shape, sizes
 from ...devices import current_device
 from ...symbolic import Symbolic, torch_dtype
@@ -126,6 +128,11 @@ def range(start, limit=None, delta=1, dtype=None):
     if dtype is None:
         floats = any(isinstance(n, float) for n in (start, limit, delta))
         dtype = "float32" if floats else "int32"
+    bounds = [x for x in (start, limit, delta) if isinstance(x, Symbolic)]
+    if any(symbolic._probe_of(x, 0).is_meta for x in bounds):  # not known, even if sizes are
+        start, limit = (0, start) if limit is None else (start, limit)
+        args = (start, limit, delta, torch_dtype(dtype), current_device())
+        return declared(_arange, args, (None,), torch_dtype(dtype))
     return K.arange(start, limit, delta, dtype)
 
 
@@ -181,8 +188,8 @@ def size(input, out_type="int32"):
 
 
 def rank(input):
-    """The number of axes: a number, since it is always known."""
-    return len(tensor(input).shape)
+    """The number of axes."""
+    return convert(len(tensor(input).shape))
 
 
 def cast(x, dtype):

@@ -237,6 +237,7 @@ def _pool(mode):
         size, strides = _spatial(ksize, data_format), _spatial(strides, data_format)
         return K.pool2d(x, size, strides, padding, _FORMATS[data_format], mode)
 
+    pool.__doc__ = f"The {mode} of each window of images."
     return pool
 
 

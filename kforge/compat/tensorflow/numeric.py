@@ -42,6 +42,7 @@ def _unary(name, function):
         return function(tensor(x))
 
     call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`{name}` of each element."
     return call
 
 
@@ -50,6 +51,7 @@ def _binary(name, function):
         return function(*pair(x, y))
 
     call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`{name}` of each pair of elements."
     return call
 
 
@@ -165,6 +167,7 @@ def _reduction(name, function):
         return function(tensor(input_tensor), known(axis), bool(keepdims))
 
     call.__name__ = call.__qualname__ = f"reduce_{name}"
+    call.__doc__ = f"`{name}` over axes, all of them without `axis`."
     return call
 
 
@@ -182,7 +185,7 @@ reduce_variance = _reduction("variance", K.var)
 
 def count_nonzero(input_tensor, axis=None, keepdims=False, dtype="int64"):
     """How many elements are not 0."""
-    return K.cast(K.sum(K.cast(tensor(input_tensor) != 0, "int64"), axis, keepdims), dtype)
+    return K.cast(K.sum(K.cast(torch.ne(tensor(input_tensor), 0), "int64"), axis, keepdims), dtype)
 
 
 def argmax(input, axis=None, output_type="int64"):
@@ -207,6 +210,7 @@ def _running(function, start):
             found = torch.cat([first, found.narrow(axis, 0, x.shape[axis] - 1)], axis)
         return torch.flip(found, [axis]) if reverse else found
 
+    call.__doc__ = f"`{function.__name__}` along an axis."
     return call
 
 

@@ -14,6 +14,13 @@ class _Sets:
     def __init__(self, dense):
         self.dense = dense
 
+    @property
+    def values(self):
+        """The elements of the only set."""
+        if self.dense.shape[0] != 1:
+            raise ValueError("`values` of several sets; use `tf.sparse_tensor_to_dense`.")
+        return self.dense[0]
+
 
 def set_intersection(a, b):
     """What is in both of two rows of whole numbers, sorted; for each row of `a` and `b`."""

@@ -6,7 +6,7 @@ import types
 
 import torch
 
-from ... import symbolic
+from ... import dimensions, symbolic
 from ...backend import session
 from . import VERSION, arrays, flow, image, nn, numeric, sets, summary, system, variables
 from .values import lenient
@@ -77,6 +77,7 @@ TABLES = {
         **_DTYPES,
         "as_dtype": symbolic.torch_dtype,
         "device_scope": system.device,
+        "Dimension": dimensions.Dimension,
         "disable_eager_execution": _no_effect,
         "disable_v2_behavior": _no_effect,
         "double": torch.float64,
@@ -91,7 +92,7 @@ TABLES = {
         "newaxis": None,
         "reset_default_graph": _reset_default_graph,
         "Session": session.Session,
-        "TensorShape": symbolic.TensorShape,
+        "TensorShape": dimensions.GraphShape,
         "VERSION": VERSION,
     },
     "compat": {"as_bytes": _as_bytes, "as_str": _as_text, "as_text": _as_text},

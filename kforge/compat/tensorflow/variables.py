@@ -156,7 +156,7 @@ def gradients(ys, xs, grad_ys=None, colocate_gradients_with_ops=False, stop_grad
     ys = list(ys) if isinstance(ys, (list, tuple)) else [ys]
     if grad_ys is not None:
         weights = list(grad_ys) if isinstance(grad_ys, (list, tuple)) else [grad_ys]
-        ys = [K.sum(y * tensor(g)) for y, g in zip(ys, weights)]
+        ys = [K.sum(y * K.stop_gradient(tensor(g))) for y, g in zip(ys, weights)]
     return K.gradients(ys, xs)
 
 
