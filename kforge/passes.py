@@ -10,7 +10,7 @@ import operator
 import torch
 import torch.nn.functional as F
 
-__all__ = ["optimize"]
+__all__ = ["optimize", "simplify"]
 
 _UNARY = {
     torch.relu,
@@ -50,11 +50,16 @@ NEVER = -(2**31)
 
 def optimize(graph):
     """Applies all rewrites."""
-    _sink_permutations(graph)
-    _cancel_permutations(graph)
+    simplify(graph)
     graph.eliminate_dead_code()
     _overwrite_with_relu(graph)
     _fuse_losses(graph)
+
+
+def simplify(graph):
+    """Removes permutations, of which dead code remains."""
+    _sink_permutations(graph)
+    _cancel_permutations(graph)
 
 
 def _order(node):

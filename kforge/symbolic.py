@@ -471,8 +471,15 @@ def _results(op, probes):
     return _result(op, None, probes)
 
 
+def _takes_numbers(op):
+    """Whether `op` takes symbolic numbers: what they give for two sizes is no rule for all."""
+    given = [x for x in leaves([op.args, op.kwargs]) if isinstance(x, KerasTensor)]
+    return any(not isinstance(x.probes[0], torch.Tensor) for x in given)
+
+
 def _result(op, index, probes):
     first, second = probes
     if not isinstance(first, torch.Tensor) and (first is None or first == second):
-        return first  # x.dim(), x.is_floating_point(): known now
+        if first is None or not _takes_numbers(op):
+            return first  # x.dim(), x.is_floating_point(): known now
     return tensor_class(op, index, probes)

@@ -46,7 +46,7 @@ def _scan(body, elements, carry, samples, axis=0, backwards=False):
     def record(phase):
         step = trace.lowered(phase)
         args = (elements, carry, trace.outside, step.captured)
-        op = Op(_Loop(step.forward, trace.results, axis, backwards), args, name="loop")
+        op = Op(Loop(trace, step.forward, axis, backwards), args, name="loop")
         stacked = [
             [
                 p.unsqueeze(axis).expand(*p.shape[:axis], n, *p.shape[axis:])
@@ -68,11 +68,11 @@ def _probes(x):
     return [symbolic._probe_of(x, i) for i in (0, 1)]
 
 
-class _Loop:
-    """`_loop` over a lowered body, as an operation."""
+class Loop:
+    """`_loop` over a body, traced and lowered, as an operation."""
 
-    def __init__(self, forward, results, axis, backwards):
-        self.forward, self.results = forward, results
+    def __init__(self, trace, forward, axis, backwards):
+        self.trace, self.forward, self.results = trace, forward, trace.results
         self.axis, self.backwards = axis, backwards
 
     def __call__(self, elements, carry, outside, captured):

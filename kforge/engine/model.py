@@ -382,6 +382,15 @@ class Model(TrainingMethods, Layer):
         """Sets the weights from HDF5; gives a report (see `kforge.saving.load_weights`)."""
         return saving.load_weights(self, filepath, by_name, skip_mismatch, reshape)
 
+    def to_torch(self, data_format="channels_last"):
+        """A `torch.nn.Module` that computes what `predict` does, and needs nothing of this package:
+        torch's own modules, named after the layers, with copies of the weights.
+
+        Inputs are as the model's; with "channels_first", those with 4 or 5 axes have their channels
+        second. See `kforge.saving.to_torch`.
+        """
+        return saving.to_torch(self, data_format)
+
     def __reduce_ex__(self, protocol):
         if self._graph is None:  # a subclass, which has no config
             return super().__reduce_ex__(protocol)

@@ -5,7 +5,6 @@ import uuid
 import weakref
 
 import torch
-from torch.func import functional_call
 
 from .. import backend as K
 from .. import config, symbolic
@@ -13,8 +12,9 @@ from ..backend.values import apply
 from ..devices import current_device
 from ..engine import Layer
 from ..engine.node import to_list, unpack
+from ..module_runner import ModuleRunner
 from ..registry import get_custom_objects
-from ..symbolic import KerasTensor, NeedsValue
+from ..symbolic import KerasTensor
 from ..variable import Variable
 
 __all__ = ["TorchModule"]
@@ -54,7 +54,7 @@ class TorchModule(Layer):
             shapes = input_shape if isinstance(input_shape, list) else [input_shape]
             with torch.no_grad():  # a lazy module finds its sizes when it first runs
                 self.module(*(torch.zeros([2 if n is None else n for n in s]) for s in shapes))
-        self._runner = _Runner(self.module)
+        self._runner = ModuleRunner(self.module)
         self._handles = [self._handle(*pair) for pair in self._runner.own.items()]
         self.built = True
 
@@ -119,37 +119,3 @@ class TorchModule(Layer):
         if not isinstance(made, torch.nn.Module):
             made = made()
         return cls(**{**config, "module": made})
-
-
-class _Runner:
-    """Runs a module with given tensors in the place of its own, which are in `own` by name.
-
-    The result is a list: the module's outputs, and in training the new values of its `buffers`,
-    the last of `own`.
-    """
-
-    def __init__(self, module):
-        kept = module.state_dict(keep_vars=True)
-        buffers = {name: b for name, b in module.named_buffers() if name in kept}
-        self.module, self.buffers, self.several = module, list(buffers), False
-        self.own = {**dict(module.named_parameters()), **buffers}
-
-    def __call__(self, training, inputs, tensors):
-        if self.module.training is not training:
-            self.module.train(training)
-        pairs = zip(self.own.items(), tensors)
-        given = {name: tensor for (name, own), tensor in pairs if tensor is not own}
-        moving = self.buffers if training else ()
-        for name in moving:  # the module may change these
-            given[name] = given.get(name, self.own[name]).clone()
-        try:
-            if given:
-                outputs = functional_call(self.module, given, tuple(inputs))
-            else:
-                outputs = self.module(*inputs)
-        except Exception as error:
-            if any(x.is_meta for x in inputs):
-                raise NeedsValue(f"{type(self.module).__name__} cannot run without data") from error
-            raise
-        self.several = isinstance(outputs, (list, tuple))
-        return [*to_list(outputs), *(given[name] for name in moving)]

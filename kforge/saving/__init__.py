@@ -2,6 +2,7 @@
 
 from .config import model_from_config, model_from_json, model_from_yaml
 from .errors import DamagedFileError, FileError, UnsafeFileError
+from .export import to_onnx, to_program, to_torch
 from .legacy import *  # noqa: F403 - Keras's names, listed there
 from .legacy import __all__ as _legacy_names
 from .model import load_model, pickle_model, save_model, unpickle_model
@@ -20,6 +21,9 @@ __all__ = [
     "pickle_model",
     "save_model",
     "save_weights",
+    "to_onnx",
+    "to_program",
+    "to_torch",
     "unpickle_model",
     *_legacy_names,
 ]
