@@ -1,6 +1,18 @@
 """Settings of all tests."""
 
+import random
+
+import numpy as np
+import pytest
 import torch
 
 # Models here are tiny: more threads would only wait for each other, for long on a busy machine.
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def seeds():
+    """Every test draws the same numbers, alone or with others."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
