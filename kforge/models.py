@@ -1,8 +1,9 @@
 """Models: classes, saving and loading, cloning."""
 
 from . import symbolic
+from .backend.values import as_list
 from .engine import Input, InputLayer, Model, Sequential
-from .engine.node import to_list, unpack
+from .engine.node import unpack
 from .layers import Lambda
 from .registry import CustomObjectScope
 from .saving import (
@@ -72,7 +73,7 @@ def _clone_sequential(model, input_tensors):
         if twin.inputs is None and model._build_input_shape:
             twin.build(model._build_input_shape)
         return twin
-    tensors = to_list(input_tensors)
+    tensors = as_list(input_tensors)
     if len(tensors) != 1:
         raise ValueError(f"A Sequential model has one input; got {len(tensors)} tensors.")
     tensor = _as_input(tensors[0], f"input_wrapper_for_{model.layers[0].name}")
@@ -97,7 +98,7 @@ def _clone_graph(model, input_tensors):
             for t, name in zip(graph.inputs, model.input_names)
         ]
     else:
-        given = to_list(input_tensors)
+        given = as_list(input_tensors)
         if len(given) != len(graph.inputs):
             raise ValueError(
                 f"The model has {len(graph.inputs)} inputs, but {len(given)} tensors were given."
@@ -113,7 +114,7 @@ def _clone_graph(model, input_tensors):
         if layer not in twins:
             twins[layer] = clone_model(layer) if isinstance(layer, Model) else _clone_layer(layer)
         inputs = unpack([made[t] for t in node.input_tensors])
-        outputs = to_list(twins[layer](inputs, **node.arguments))
+        outputs = as_list(twins[layer](inputs, **node.arguments))
         made.update(zip(node.output_tensors, outputs))
     outputs = [made[t] for t in graph.outputs]
     return Model(tensors, unpack(outputs), name=model.name)

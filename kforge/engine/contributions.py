@@ -1,9 +1,9 @@
 """What a layer adds to training beside its output: losses, updates of variables, metrics."""
 
 from .. import lowering, metrics, symbolic
+from ..backend.values import as_list
 from ..symbolic import KerasTensor
 from ..variable import Variable
-from .node import to_list
 
 __all__ = ["Contributions"]
 
@@ -42,19 +42,19 @@ class Contributions:
         `inputs`: the tensors that they depend on, None for losses of the weights alone.
         """
         self._require_symbolic("add_loss")
-        losses = [x for x in to_list(losses) if x is not None]
-        self._losses += [(x, None if inputs is None else to_list(inputs)) for x in losses]
+        losses = [x for x in as_list(losses) if x is not None]
+        self._losses += [(x, None if inputs is None else as_list(inputs)) for x in losses]
 
     def add_update(self, updates, inputs=None):
         """Adds changes of variables: results of `K.update...`, or pairs (variable, new value)."""
         if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Variable):
             updates = [updates]
         phase = symbolic.running_phase()
-        for change in to_list(updates):
+        for change in as_list(updates):
             if isinstance(change, tuple) and phase != 0:
                 change = lowering.update("assign", *change)
             if change is not None and phase is None:  # else `K.update` has happened
-                self._updates.append((change, None if inputs is None else to_list(inputs)))
+                self._updates.append((change, None if inputs is None else as_list(inputs)))
 
     def add_metric(self, value, name=None):
         """Reports the mean of a symbolic tensor over the batches of an epoch, as `name`."""
@@ -84,5 +84,5 @@ class Contributions:
 def _for_inputs(pairs, inputs):
     if inputs is None:
         return [x for x, on in pairs if on is None]
-    keys = {t.key for t in to_list(inputs) if isinstance(t, KerasTensor)}
+    keys = {t.key for t in as_list(inputs) if isinstance(t, KerasTensor)}
     return [x for x, on in pairs if on is not None and keys & {t.key for t in on}]

@@ -5,6 +5,7 @@ import inspect
 import torch
 
 from .. import activations, config, constraints, initializers, opaque, regularizers, symbolic
+from ..backend.values import as_list
 from ..compat import arguments
 from ..config import automatic_name
 from ..registry import Registry, has_arg
@@ -12,7 +13,7 @@ from ..symbolic import KerasTensor, Symbolic
 from ..variable import Variable
 from .calls import CallRecord
 from .contributions import Contributions
-from .node import Node, to_list, unpack
+from .node import Node, unpack
 from .rollback import all_or_nothing
 from .spec import InputSpec, mismatch
 from .weights import WeightHolder
@@ -124,7 +125,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         """The mask of the output. Raises `TypeError` if masks are not supported."""
         if self.supports_masking:
             return mask
-        if any(m is not None for m in to_list(mask)):
+        if any(m is not None for m in as_list(mask)):
             raise TypeError(
                 f"Layer {self.name} does not support masking, but was passed an input_mask: {mask}"
             )
@@ -195,7 +196,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             if not isinstance(x, Symbolic):
                 raise ValueError(
                     f"Layer {self.name} was called with an input that isn't a symbolic tensor. "
-                    f"Received type: {type(x)}. Full input: {to_list(inputs)}. All inputs to the "
+                    f"Received type: {type(x)}. Full input: {as_list(inputs)}. All inputs to the "
                     "layer should be tensors; wrap an array with `K.constant`, or feed it to a "
                     "model's `predict`."
                 )
@@ -205,7 +206,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
     def _record(self, inputs, kwargs):
         """Calls the layer on symbolic tensors and notes the call."""
         self._ensure_built(inputs)
-        masks = [getattr(x, "_keras_mask", None) for x in to_list(inputs)]
+        masks = [getattr(x, "_keras_mask", None) for x in as_list(inputs)]
         call_kwargs = dict(kwargs)
         if (
             any(m is not None for m in masks)
@@ -217,7 +218,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         mask = call_kwargs.get("mask", unpack(masks))
         output_mask = self.compute_mask(inputs, mask)
         outputs = self._finish(inputs, outputs, output_mask)
-        flat_inputs, flat_outputs = to_list(inputs), to_list(outputs)
+        flat_inputs, flat_outputs = as_list(inputs), as_list(outputs)
         if all(getattr(x, "_keras_history", None) for x in flat_inputs):
             arguments = {k: v for k, v in kwargs.items() if k != "mask"}
             output_masks = [t._keras_mask for t in flat_outputs]
@@ -229,7 +230,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
     def _ensure_built(self, inputs):
         if not self.built:
             self.assert_input_compatibility(inputs)
-            self.build(unpack([tuple(x.shape) for x in to_list(inputs)]))
+            self.build(unpack([tuple(x.shape) for x in as_list(inputs)]))
             self.built = True
             if self._initial_weights is not None:
                 self.set_weights(self._initial_weights)
@@ -242,9 +243,9 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
     def _finish(self, inputs, outputs, output_mask):
         """Outputs as tensors of their own, with declared shapes and masks."""
         several = isinstance(outputs, (list, tuple))
-        flat = [self._as_output(x) for x in to_list(outputs)]
+        flat = [self._as_output(x) for x in as_list(outputs)]
         if not getattr(type(self).compute_output_shape, "inferred", False):
-            shapes = self.compute_output_shape(unpack([tuple(x.shape) for x in to_list(inputs)]))
+            shapes = self.compute_output_shape(unpack([tuple(x.shape) for x in as_list(inputs)]))
             for x, shape in zip(flat, shapes if isinstance(shapes, list) else [shapes]):
                 if len(shape) == len(x.shape):
                     x._keras_shape = tuple(None if d is None else int(d) for d in shape)
@@ -275,10 +276,10 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
 
     def assert_input_compatibility(self, inputs):
         """Checks inputs against `input_spec`; `ValueError` tells what was expected."""
-        inputs = to_list(inputs)
+        inputs = as_list(inputs)
         if not self.input_spec:
             return
-        specs = to_list(self.input_spec)
+        specs = as_list(self.input_spec)
         if len(specs) != len(inputs):
             raise ValueError(
                 f"Layer {self.name} expects {len(specs)} inputs, but it received {len(inputs)} "

@@ -6,6 +6,7 @@ import torch
 
 from .. import config as settings
 from .. import lowering, saving, symbolic
+from ..backend.values import as_list
 from ..registry import plain
 from ..saving.text import dump_yaml
 from ..symbolic import KerasTensor
@@ -16,7 +17,7 @@ from ..variable import to_numpy
 from .inputs import Input
 from .layer import Layer, automatic_name, layers
 from .network import graph_config, graph_from_config, run_graph, trace_graph
-from .node import Node, to_list, unpack
+from .node import Node, unpack
 from .rollback import all_or_nothing
 from .summary import print_summary
 from .weights import unique
@@ -47,7 +48,7 @@ class Model(TrainingMethods, Layer):
 
     def _set_graph(self, inputs, outputs):
         """Makes the model the graph between these tensors."""
-        graph = trace_graph(to_list(inputs), to_list(outputs), self.name)
+        graph = trace_graph(as_list(inputs), as_list(outputs), self.name)
         self._single_output = not isinstance(outputs, (list, tuple)) or len(outputs) == 1
         for layer in graph.layers:  # known to torch under their names
             self._modules[layer.name.replace(".", "_")] = layer
@@ -230,7 +231,7 @@ class Model(TrainingMethods, Layer):
         """Records the layers on `inputs`; subclasses override it."""
         if self._graph is None:
             raise NotImplementedError("When subclassing the `Model` class, implement `call`.")
-        inputs = to_list(inputs)
+        inputs = as_list(inputs)
         if self._is_own(inputs):
             return unpack(self.outputs) if self._single_output else list(self.outputs)
         outputs, _ = self._run(inputs, mask)
@@ -243,7 +244,7 @@ class Model(TrainingMethods, Layer):
 
     def _run(self, inputs, mask):
         """`run_graph`; what it gave is kept, since `call` and then `compute_mask` are one use."""
-        masks = [None] * len(inputs) if mask is None else to_list(mask)
+        masks = [None] * len(inputs) if mask is None else as_list(mask)
         found = run_graph(self._graph, inputs, masks)
         if not symbolic.is_executing():
             self._latest_run = [*inputs, *masks], found
@@ -253,8 +254,8 @@ class Model(TrainingMethods, Layer):
         """Masks of the outputs for inputs with these masks."""
         if self._graph is None:
             return None
-        inputs = to_list(inputs)
-        masks = to_list(mask) if mask is not None else [None] * len(inputs)
+        inputs = as_list(inputs)
+        masks = as_list(mask) if mask is not None else [None] * len(inputs)
         own = [t._keras_mask for t in self.outputs]
         if all(m is None for m in masks) and (self._is_own(inputs) or own == [None] * len(own)):
             return unpack(own)
@@ -322,7 +323,7 @@ class Model(TrainingMethods, Layer):
         ]
         with all_or_nothing(self):
             outputs = self._call_symbolic(unpack(inputs), {})
-            self._inputs, self._outputs = inputs, to_list(outputs)
+            self._inputs, self._outputs = inputs, as_list(outputs)
         self._single_output = not isinstance(outputs, (list, tuple))
         self._functions = {}
         self.built = True

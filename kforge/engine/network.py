@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from .. import config as settings
 from .. import symbolic
+from ..backend.values import as_list
 from ..registry import has_arg, plain
 from ..symbolic import KerasTensor
 from .inputs import InputLayer
 from .layer import Layer, layers
-from .node import to_list, unpack
+from .node import unpack
 
 __all__ = ["Graph", "graph_config", "graph_from_config", "run_graph", "trace_graph"]
 
@@ -178,8 +179,8 @@ def _compute(layer, inputs, kwargs, mask):
             outputs = layer._finish(inputs, outputs, output_mask)
             if layer.activity_regularizer is not None:
                 regularizer = layer.activity_regularizer
-                layer.add_loss([regularizer(x) for x in to_list(outputs)], to_list(inputs))
-    return to_list(outputs), output_mask
+                layer.add_loss([regularizer(x) for x in as_list(outputs)], as_list(inputs))
+    return as_list(outputs), output_mask
 
 
 # ---- configs ----------------------------------------------------------------------------------
@@ -264,7 +265,7 @@ def graph_from_config(config, custom_objects=None):
                 continue
             tensors, kwargs = inputs
             outputs = layer(unpack(tensors), **kwargs)
-            made[layer, number] = to_list(outputs)
+            made[layer, number] = as_list(outputs)
         if len(later) == len(waiting):
             names = sorted({layer.name for layer, _, _ in later})
             raise ValueError(f"The inputs of these layers cannot be found in the config: {names}")

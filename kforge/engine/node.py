@@ -2,14 +2,7 @@
 
 from ..registry import plain
 
-__all__ = ["Node", "to_list", "unpack"]
-
-
-def to_list(x):
-    """`x` as a list: itself, a tuple's items, or one item."""
-    if isinstance(x, list):
-        return x
-    return list(x) if isinstance(x, tuple) else [x]
+__all__ = ["Node", "unpack"]
 
 
 def unpack(items):

@@ -2,13 +2,14 @@
 
 import itertools
 
+from ..backend.values import as_list
 from ..registry import plain
 from ..symbolic import KerasTensor
 from .inputs import Input, InputLayer
 from .layer import Layer, automatic_name, layers
 from .model import Model
 from .network import Graph
-from .node import to_list, unpack
+from .node import unpack
 from .rollback import all_or_nothing
 
 __all__ = ["Sequential"]
@@ -139,12 +140,12 @@ class Sequential(Model):
     def call(self, inputs, mask=None):
         """The chain on other inputs."""
         if self._graph is None:
-            self.build(tuple(to_list(inputs)[0].shape))
+            self.build(tuple(as_list(inputs)[0].shape))
         return super().call(inputs, mask)
 
     def _ensure_built(self, inputs):
-        if self._graph is None and isinstance(to_list(inputs)[0], KerasTensor):
-            self.build(tuple(to_list(inputs)[0].shape))
+        if self._graph is None and isinstance(as_list(inputs)[0], KerasTensor):
+            self.build(tuple(as_list(inputs)[0].shape))
 
     def predict_proba(self, x, batch_size=32, verbose=0):
         """Predictions, as `predict` gives them."""

@@ -8,10 +8,9 @@ import torch.nn.functional as F
 from .. import activations
 from .. import backend as K
 from ..backend import recurrences
-from ..backend.values import apply
+from ..backend.values import apply, as_list
 from ..engine import Layer
 from ..engine.layer import layers
-from ..engine.node import to_list
 from ..registry import has_arg
 from ..symbolic import as_tensor, record
 from ..variable import GateOrder, Permuted, in_layout
@@ -432,14 +431,14 @@ class StackedRNNCells(Layer):
     @property
     def state_size(self):
         """Sizes of all states, those of the first cell first."""
-        return tuple(s for cell in self.cells for s in to_list(cell.state_size))
+        return tuple(s for cell in self.cells for s in as_list(cell.state_size))
 
     @property
     def output_size(self):
         """Size of the last cell's output."""
         last = self.cells[-1]
         size = getattr(last, "output_size", None)
-        return to_list(last.state_size)[0] if size is None else size
+        return as_list(last.state_size)[0] if size is None else size
 
     def build(self, input_shape):
         shape, *constants = input_shape if isinstance(input_shape, list) else [input_shape]
@@ -449,14 +448,14 @@ class StackedRNNCells(Layer):
                 cell.build([shape, *constants] if takes else shape)
                 cell.built = True
             size = getattr(cell, "output_size", None)
-            size = to_list(cell.state_size)[0] if size is None else size
-            shape = (shape[0], *to_list(size))
+            size = as_list(cell.state_size)[0] if size is None else size
+            shape = (shape[0], *as_list(size))
         self.built = True
 
     def call(self, inputs, states, constants=None, **kwargs):
         states, new = list(states), []
         for cell in self.cells:
-            count = len(to_list(cell.state_size))
+            count = len(as_list(cell.state_size))
             own, states = states[:count], states[count:]
             more = {k: v for k, v in kwargs.items() if has_arg(cell.call, k)}
             if constants and has_arg(cell.call, "constants"):

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 
 from .. import activations, functions, symbolic
 from .. import backend as K
+from ..backend.values import as_list
 from ..engine import InputSpec, Layer
-from ..engine.node import to_list
 from ..registry import has_arg
 from ..regularizers import L1L2
 from ..variable import Permuted, in_layout
@@ -362,13 +362,13 @@ class Lambda(Layer):
         if self._output_shape is None:
             inputs = [symbolic.placeholder(s, torch.float32, "shape") for s in _shapes(input_shape)]
             out = self.call(inputs if isinstance(input_shape, list) else inputs[0])
-            shapes = [tuple(x.shape) for x in to_list(out)]
+            shapes = [tuple(x.shape) for x in as_list(out)]
             return shapes if isinstance(out, (list, tuple)) else shapes[0]
         return (batch, *self._output_shape)
 
     def _finish(self, inputs, outputs, output_mask):
         if self._output_shape is None:  # what was recorded has its shape
-            found = [self._as_output(x) for x in to_list(outputs)]
+            found = [self._as_output(x) for x in as_list(outputs)]
             for x in found:
                 x._keras_mask = output_mask
             return found if isinstance(outputs, (list, tuple)) else found[0]

@@ -5,10 +5,10 @@ import types
 import torch
 
 from .. import initializers
+from ..backend.values import as_list
 from ..compat.arguments import is_own_call, replaced, tell
 from ..engine import InputSpec, Layer, Model
 from ..engine.layer import layers as registry
-from ..engine.node import to_list
 from . import merge as merging
 from .convolutional import Conv1D, Conv2D
 from .core import Dense, Lambda
@@ -238,7 +238,7 @@ def _merged(layer, branches):
     branches = [
         registry.deserialize(branch) if isinstance(branch, dict) else branch for branch in branches
     ]
-    inputs = dict.fromkeys(x for branch in branches for x in to_list(branch.input))
+    inputs = dict.fromkeys(x for branch in branches for x in as_list(branch.input))
     return Model(list(inputs), layer([branch.output for branch in branches]), name=layer.name)
 
 

@@ -10,10 +10,9 @@ import torch
 
 from .. import backend as K
 from .. import lowering, symbolic
-from ..backend.values import apply
+from ..backend.values import apply, as_list
 from ..engine import InputSpec, Layer
 from ..engine.layer import layers
-from ..engine.node import to_list
 from ..registry import has_arg
 from ..symbolic import Symbolic
 from ..variable import Variable
@@ -83,7 +82,7 @@ class RNN(Layer):
     def states(self):
         """The states between batches: variables of a stateful layer, None until it is built."""
         if self._states is None:
-            return [None] * len(to_list(self.cell.state_size))
+            return [None] * len(as_list(self.cell.state_size))
         return self._states
 
     @states.setter
@@ -94,7 +93,7 @@ class RNN(Layer):
 
     def compute_output_shape(self, input_shape):
         shape = _first_shape(input_shape)
-        sizes = to_list(self.cell.state_size)
+        sizes = as_list(self.cell.state_size)
         size = getattr(self.cell, "output_size", None)
         output = self._state_shape(sizes[0] if size is None else size, shape)
         if self.return_sequences:
@@ -128,7 +127,7 @@ class RNN(Layer):
             step = (shapes[0][0], *shapes[0][2:])
             self.cell.build([step, *constants] if constants else step)
             self.cell.built = True
-        shape, sizes = (None, *shapes[0][1:]), to_list(self.cell.state_size)
+        shape, sizes = (None, *shapes[0][1:]), as_list(self.cell.state_size)
         self.state_spec = [InputSpec(shape=self._state_shape(s, shape)) for s in sizes]
         if self.stateful:
             self.reset_states()
@@ -145,9 +144,9 @@ class RNN(Layer):
         """Zeros for every state."""
         custom = getattr(self.cell, "get_initial_state", None)
         if custom is not None:
-            return to_list(custom(inputs=inputs) if has_arg(custom, "inputs") else custom(inputs))
+            return as_list(custom(inputs=inputs) if has_arg(custom, "inputs") else custom(inputs))
         shape = tuple(inputs.size(i) if n is None else n for i, n in enumerate(inputs.shape))
-        sizes = to_list(self.cell.state_size)
+        sizes = as_list(self.cell.state_size)
         return [inputs.new_zeros(self._state_shape(size, shape)) for size in sizes]
 
     def reset_states(self, states=None):
@@ -164,7 +163,7 @@ class RNN(Layer):
                 "`batch_input_shape` to the first layer of a Sequential model, or `batch_shape` to "
                 "`Input`."
             )
-        shapes = [self._state_shape(s, shape) for s in to_list(self.cell.state_size)]
+        shapes = [self._state_shape(s, shape) for s in as_list(self.cell.state_size)]
         if self._states is None:
             dtype = symbolic.torch_dtype(self.dtype)
             self._states = [
@@ -176,7 +175,7 @@ class RNN(Layer):
         if states is None:
             values = [torch.zeros(s) for s in shapes]
         else:
-            values = to_list(states)
+            values = as_list(states)
             if len(values) != len(shapes):
                 raise ValueError(
                     f"Layer {self.name} expects {len(shapes)} states, but it received "
@@ -236,7 +235,7 @@ class RNN(Layer):
 
     def _is_native(self, mask, dropping):
         """Whether torch's kernels do. Of masked sequences they do not give the last carries."""
-        carries = any(len(to_list(c.state_size)) > 1 for c in self._cells)
+        carries = any(len(as_list(c.state_size)) > 1 for c in self._cells)
         lacking = mask is not None and carries and (self.return_state or self.stateful)
         return not self.unroll and not lacking and all(c.native(dropping) for c in self._cells)
 
@@ -354,7 +353,7 @@ class RNN(Layer):
             constants = rest[at:] or constants
             initial_state = rest[:at] or initial_state
         if initial_state is not None:
-            states = to_list(initial_state)
+            states = as_list(initial_state)
         elif self.stateful:
             states = self.states
         else:
@@ -364,7 +363,7 @@ class RNN(Layer):
                 f"Layer {self.name} has {len(self.states)} states but was passed {len(states)} "
                 "initial states."
             )
-        found, sizes = [self._size_of(s.shape) for s in states], to_list(self.cell.state_size)
+        found, sizes = [self._size_of(s.shape) for s in states], as_list(self.cell.state_size)
         wanted = [size[-1] if isinstance(size, (list, tuple)) else size for size in sizes]
         if any(None not in (w, f) and w != f for w, f in zip(wanted, found)):
             raise ValueError(

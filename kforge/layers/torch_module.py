@@ -8,10 +8,10 @@ import torch
 
 from .. import backend as K
 from .. import config, symbolic
-from ..backend.values import apply
+from ..backend.values import apply, as_list
 from ..devices import current_device
 from ..engine import Layer
-from ..engine.node import to_list, unpack
+from ..engine.node import unpack
 from ..module_runner import ModuleRunner
 from ..registry import get_custom_objects
 from ..symbolic import KerasTensor
@@ -77,7 +77,7 @@ class TorchModule(Layer):
 
     def _run(self, training, inputs):
         """The outputs in one phase, as a list; in training with the changes of the buffers."""
-        inputs = to_list(inputs)
+        inputs = as_list(inputs)
         found = apply(self._runner, training, inputs, self._handles)
         if not training or not self._runner.buffers:
             return found

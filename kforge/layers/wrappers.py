@@ -5,9 +5,9 @@ import copy
 import torch
 
 from .. import config, symbolic
+from ..backend.values import as_list
 from ..engine import Layer
 from ..engine.layer import layers
-from ..engine.node import to_list
 from ..registry import has_arg
 from .rnn import split_steps, standardize_args
 
@@ -220,7 +220,7 @@ class Bidirectional(Wrapper):
             at = len(rest) - (self._num_constants or 0)
             initial_state, constants = rest[:at] or initial_state, rest[at:] or constants
         mask = mask[0] if isinstance(mask, list) else mask
-        states = to_list(initial_state) if initial_state is not None else []
+        states = as_list(initial_state) if initial_state is not None else []
         half, found = len(states) // 2, []
         for layer, own in zip(self._sublayers(), (states[:half], states[half:])):
             kwargs = {}

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from .. import backend as K
+from ..backend.values import as_list
 from ..engine.layer import Layer, layers
-from ..engine.node import to_list
 
 __all__ = ["OPERATIONS", "TFOperation", "translate_operation"]
 
@@ -61,7 +61,7 @@ class TFOperation(Layer):
 
     def call(self, inputs):
         """The operation, on tensors put in the places of the arguments."""
-        tensors = to_list(inputs)
+        tensors = as_list(inputs)
 
         def fill(value):
             if isinstance(value, list):
@@ -130,7 +130,7 @@ def _split(value, num_or_size_splits, axis=0):
 
 
 def _squeeze(input, axis=None):
-    axes = [i for i, n in enumerate(input.shape) if n == 1] if axis is None else to_list(axis)
+    axes = [i for i, n in enumerate(input.shape) if n == 1] if axis is None else as_list(axis)
     return torch.squeeze(input, tuple(axes))
 
 
