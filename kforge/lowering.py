@@ -149,10 +149,14 @@ def _live_results(op, reached):
 
     def probe(leaf):
         value = symbolic._probe_of(leaf, 0)
-        if isinstance(value, torch.Tensor) and isinstance(leaf, (Symbolic, torch.Tensor)):
-            value = value.detach()
-            if value.dtype.is_floating_point and reached(leaf):
-                value.requires_grad_()
+        if not isinstance(leaf, (Symbolic, torch.Tensor)):
+            return value
+        return symbolic._map(tracked if reached(leaf) else symbolic._detached, value)
+
+    def tracked(value):
+        value = symbolic._detached(value)
+        if isinstance(value, torch.Tensor) and value.dtype.is_floating_point:
+            value.requires_grad_()
         return value
 
     try:
@@ -161,8 +165,12 @@ def _live_results(op, reached):
     except Exception:  # an operation that cannot run without values: assume that it has a gradient
         return [None]
     if isinstance(out, (list, tuple)):
-        return [i for i, o in enumerate(out) if isinstance(o, torch.Tensor) and o.requires_grad]
-    return [None] if isinstance(out, torch.Tensor) and out.requires_grad else []
+        return [i for i, o in enumerate(out) if _requires_grad(o)]
+    return [None] if _requires_grad(out) else []
+
+
+def _requires_grad(value):
+    return any(isinstance(x, torch.Tensor) and x.requires_grad for x in leaves(value))
 
 
 # ---- order ------------------------------------------------------------------------------------

@@ -320,8 +320,12 @@ def declared(func, args, kwargs, shapes, dtypes):
     return out if several else out[0]
 
 
+class Holder:
+    """A value in a graph that holds tensors: `mapped(function)` is it with these replaced."""
+
+
 def _map(function, tree):
-    """`function` on the leaves of nested lists, tuples, dicts and slices."""
+    """`function` on the leaves of nested lists, tuples, dicts, slices and holders."""
     kind = type(tree)
     if kind is list or kind is tuple:
         return kind([_map(function, t) for t in tree])
@@ -331,11 +335,13 @@ def _map(function, tree):
         return slice(*(_map(function, t) for t in (tree.start, tree.stop, tree.step)))
     if isinstance(tree, tuple):  # torch.Size, TensorShape, named tuples
         return tuple(_map(function, t) for t in tree)
+    if isinstance(tree, Holder):
+        return tree.mapped(lambda t: _map(function, t))
     return function(tree)
 
 
 def leaves(tree):
-    """The leaves of nested lists, tuples, dicts and slices, in order."""
+    """The leaves of nested lists, tuples, dicts, slices and holders, in order."""
     found = []
     _map(found.append, tree)
     return found
@@ -433,6 +439,10 @@ def _probe_of(x, i):
     if isinstance(x, torch.Tensor):
         return _to_meta(x) if x.dim() else x.detach()
     return x
+
+
+def _detached(x):
+    return x.detach() if isinstance(x, torch.Tensor) else x
 
 
 def _to_meta(x):

@@ -382,6 +382,18 @@ def test_loops_take_part_in_the_learning_phase(tf):
     assert f([[[1, 2]], 0])[0].tolist() == [[3, 4]]
 
 
+def test_gradients_flow_through_loops_and_arrays(tf):
+    x, apart = tf.placeholder(tf.float32, [None, 2]), tf.placeholder(tf.float32, [2])
+    _, rows = tf.while_loop(
+        lambda i, rows: i < tf.shape(x)[0],
+        lambda i, rows: (i + 1, rows.write(i, x[i] ** 2)),
+        [0, tf.TensorArray(tf.float32, size=0, dynamic_size=True)],
+    )
+    grad, none = tf.gradients(tf.reduce_sum(rows.stack()), [x, apart])
+    assert none is None
+    assert tf.Session().run(grad, {x: [[1, 2], [3, 4]]}).tolist() == [[2, 4], [6, 8]]
+
+
 def test_loops_end_after_so_many_turns(tf):
     found = tf.while_loop(lambda i: i < 100, lambda i: i * 2, [1], maximum_iterations=3)
     assert tf.Session().run(found) == 8

@@ -203,13 +203,16 @@ def scan(fn, elems, initializer=None, reverse=False):
 # ---- arrays of tensors --------------------------------------------------------------------------
 
 
-class _Items:
+class _Items(symbolic.Holder):
     """The tensors of a TensorArray at one time, {number: tensor}: what flows through a graph."""
 
     __slots__ = ("found",)
 
     def __init__(self, found):
         self.found = found
+
+    def mapped(self, function):
+        return _Items({index: function(x) for index, x in self.found.items()})
 
 
 def _write(items, index, value):
