@@ -61,6 +61,16 @@ __all__ = [
 ]
 
 
+def load_ipython_extension(shell):
+    """``%load_ext kforge``: from now on `import keras` means kforge in this notebook."""
+    install()
+
+
+def unload_ipython_extension(shell):
+    """``%unload_ext kforge`` undoes that."""
+    uninstall()
+
+
 def __getattr__(name):
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

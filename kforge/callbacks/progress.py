@@ -45,7 +45,7 @@ class ProgbarLogger(Callback):
             found = self.means.means()
         else:  # looking at values costs time: only when they will be seen
             now = time.time()
-            if now - self.read < READ_INTERVAL:
+            if now - self.read < max(READ_INTERVAL, self.progbar.interval):
                 return
             found = logs.means()
             self.read = now

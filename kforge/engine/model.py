@@ -19,7 +19,7 @@ from .layer import Layer, automatic_name, layers
 from .network import graph_config, graph_from_config, run_graph, trace_graph
 from .node import Node, unpack
 from .rollback import all_or_nothing
-from .summary import print_summary
+from .summary import html_summary, print_summary
 from .weights import unique
 
 __all__ = ["Model"]
@@ -163,6 +163,10 @@ class Model(TrainingMethods, Layer):
                 "first layer for automatic build. "
             )
         print_summary(self, line_length, positions, print_fn)
+
+    def _repr_html_(self):
+        """The table of `summary`, for a notebook to show; None before the model is built."""
+        return html_summary(self) if self.built else None
 
     # ---- weights, losses ----
 

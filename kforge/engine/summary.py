@@ -1,9 +1,11 @@
-"""The table that `model.summary()` prints."""
+"""The table that `model.summary()` prints and a notebook shows."""
+
+import html
 
 from ..backend.values import as_list
 from .weights import count_params
 
-__all__ = ["print_summary"]
+__all__ = ["html_summary", "print_summary"]
 
 
 def print_summary(model, line_length=None, positions=None, print_fn=None):
@@ -14,20 +16,17 @@ def print_summary(model, line_length=None, positions=None, print_fn=None):
     fractions of it or absolute; `print_fn` is called with each line.
     """
     print_fn = print_fn or print
-    nodes = set(model._graph.nodes) if model._graph else set()
-    chain = type(model).__name__ == "Sequential" or model._graph is None or _is_chain(model, nodes)
-    if chain:
+    header, rows = _table(model)
+    if len(header) == 3:
         line_length = line_length or 65
         positions = positions or [0.45, 0.85, 1.0]
-        header = ["Layer (type)", "Output Shape", "Param #"]
     else:
         line_length = line_length or 98
         positions = positions or [0.33, 0.55, 0.67, 1.0]
-        header = ["Layer (type)", "Output Shape", "Param #", "Connected to"]
     if positions[-1] <= 1:
         positions = [int(line_length * p) for p in positions]
 
-    def row(fields):
+    def print_row(fields):
         line = ""
         for field, edge in zip(fields, positions):
             line = line[:-1] + " " * bool(line) + str(field)
@@ -36,24 +35,63 @@ def print_summary(model, line_length=None, positions=None, print_fn=None):
 
     print_fn(f'Model: "{model.name}"')
     print_fn("_" * line_length)
-    row(header)
+    print_row(header)
     print_fn("=" * line_length)
-    for i, layer in enumerate(model.layers):
-        sources = [] if chain else _sources(layer, nodes)
-        fields = [f"{layer.name} ({type(layer).__name__})", _output_shape(layer), _params(layer)]
-        row(fields if chain else [*fields, *(sources[:1] or [""])])
+    for i, (*fields, sources) in enumerate(rows):
+        print_row([*fields, *sources[:1]])
         for source in sources[1:]:
-            row(["", "", "", source])
-        print_fn(("=" if i == len(model.layers) - 1 else "_") * line_length)
-    trainable = count_params(
-        getattr(model, "_collected_trainable_weights", None) or model.trainable_weights
-    )
-    frozen = count_params(model.non_trainable_weights)
-    total = count_params(model.weights)
-    print_fn(f"Total params: {total:,}")
-    print_fn(f"Trainable params: {trainable:,}")
-    print_fn(f"Non-trainable params: {frozen:,}")
+            print_row(["", "", "", source])
+        print_fn(("=" if i == len(rows) - 1 else "_") * line_length)
+    for title, count in _totals(model):
+        print_fn(f"{title}: {count:,}")
     print_fn("_" * line_length)
+
+
+def html_summary(model):
+    """The table of `print_summary` in HTML."""
+    header, rows = _table(model)
+    cells = [[*map(str, fields), ", ".join(sources)] for *fields, sources in rows]
+    totals = ", ".join(f"{title.lower()}: {count:,}" for title, count in _totals(model))
+    lines = [
+        f"<p>Model: <b>{html.escape(model.name)}</b></p>",
+        "<table>",
+        f"<thead><tr>{_html_cells(header, 'th')}</tr></thead>",
+        "<tbody>",
+        *(f"<tr>{_html_cells(row[: len(header)], 'td')}</tr>" for row in cells),
+        "</tbody>",
+        "</table>",
+        f"<p>{totals.capitalize()}</p>",
+    ]
+    return "\n".join(lines)
+
+
+def _html_cells(texts, tag):
+    cell = f'<{tag} style="text-align: left">{{}}</{tag}>'
+    return "".join(cell.format(html.escape(text)) for text in texts)
+
+
+def _table(model):
+    """The titles of the columns, and (name and class, shape, parameters, sources) of each layer.
+
+    `sources` is a list: empty, and without a title, where the layers form a chain.
+    """
+    nodes = set(model._graph.nodes) if model._graph else set()
+    chain = type(model).__name__ == "Sequential" or model._graph is None or _is_chain(model, nodes)
+    header = ["Layer (type)", "Output Shape", "Param #"] + ["Connected to"] * (not chain)
+    rows = []
+    for layer in model.layers:
+        title = f"{layer.name} ({type(layer).__name__})"
+        sources = [] if chain else _sources(layer, nodes) or [""]
+        rows.append([title, _output_shape(layer), _params(layer), sources])
+    return header, rows
+
+
+def _totals(model):
+    """What stands below the table: (title, number of parameters)."""
+    trainable = getattr(model, "_collected_trainable_weights", None) or model.trainable_weights
+    yield "Total params", count_params(model.weights)
+    yield "Trainable params", count_params(trainable)
+    yield "Non-trainable params", count_params(model.non_trainable_weights)
 
 
 def _is_chain(model, nodes):

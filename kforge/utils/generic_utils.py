@@ -100,17 +100,20 @@ class Progbar:
 
     `target` is the number of steps (None: unknown), `verbose` 0 for nothing, 1 for a bar, 2 for
     one line at the end. Values are averaged over the steps, except those named in
-    `stateful_metrics`. The line is written at most every `interval` seconds.
+    `stateful_metrics`. The line is written at most every `interval` seconds, in a notebook every
+    quarter of a second.
     """
 
     def __init__(self, target, width=30, verbose=1, interval=0.05, stateful_metrics=None):
         self.target = target
         self.width = width
         self.verbose = verbose
-        self.interval = interval
         self.stateful_metrics = set(stateful_metrics or ())
         is_terminal = getattr(sys.stdout, "isatty", bool)()  # a script may replace it
-        self._dynamic_display = is_terminal or "ipykernel" in sys.modules
+        self._in_notebook = "ipykernel" in sys.modules and not is_terminal
+        self._dynamic_display = is_terminal or self._in_notebook
+        # A notebook's front end handles each write on its own, and gets slow with many.
+        self.interval = max(interval, 0.25) if self._in_notebook else interval
         self._total_width = 0
         self._seen_so_far = 0
         self._values = collections.OrderedDict()  # name: [sum over the steps, steps]
@@ -155,7 +158,9 @@ class Progbar:
         line += _eta(elapsed, current, self.target) if unfinished else _pace(elapsed, current)
         line += "".join(_show(name, avg, abs(avg)) for name, avg in self._averages())
         width, self._total_width = self._total_width, len(line)
-        back = "\b" * width + "\r" if self._dynamic_display else "\n"
+        back = "\r" if self._dynamic_display else "\n"
+        if self._dynamic_display and not self._in_notebook:
+            back = "\b" * width + back
         end = "\n" if self.target is not None and not unfinished else ""
         sys.stdout.write(back + line.ljust(width) + end)
         sys.stdout.flush()

@@ -82,6 +82,21 @@ def test_progbar_covers_a_longer_line(monkeypatch):
     assert got.endswith("\r2/9 [>....] - ETA: 3s - loss: 5.0000     ")
 
 
+def test_progbar_in_a_notebook_is_one_line_that_changes_four_times_a_second(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    steps = [(0.1, i, [("loss", 0.5 + (i < 3))]) for i in range(1, 11)]
+    got = written(monkeypatch, io.StringIO(), steps, target=10, width=5)
+    # The times of steps 1, 4, 7 and 10; the last line ends.
+    assert [line.split(" ")[0] for line in got.replace("\r ", "\r").split("\r")] == [
+        "",
+        "1/10",
+        "4/10",
+        "7/10",
+        "10/10",
+    ]
+    assert "\b" not in got and got.count("\n") == 1 and got.endswith("\n")
+
+
 def test_progbar_of_one_line_an_epoch(monkeypatch):
     arguments = {"target": 3, "verbose": 2, "stateful_metrics": ["acc"]}
     got = written(monkeypatch, io.StringIO(), **arguments)
