@@ -26,10 +26,28 @@ with open(os.path.join(DATA, "api_2.3.1.json")) as f:
 with open(GAPS) as f:
     LISTED = json.load(f)
 
-# Not to be had, and why.
+# Names that are not to be had, and why.
 EXCEPTIONS = {
     "keras_modules_injection": (
         "hands Keras's modules to the keras_applications package; kforge's models have them"
+    ),
+    "string_types": "the text types of Python 2 and 3, which one module of Keras shows",
+    "tf_file_io_proxy": "stands for Google's file system in Keras's own tests of saving to it",
+    # Parts of loops over TensorFlow's functions. Here `kforge.training.loop` runs steps.
+    "fit_loop": "the inner loop of `Model.fit`, over a function of TensorFlow",
+    "test_loop": "that of `Model.evaluate`",
+    "predict_loop": "that of `Model.predict`",
+    # Parts of enqueuers with a pool of processes. Here torch's DataLoader has the processes.
+    "init_pool": "hands sequences to the processes of a pool",
+    "init_pool_generator": "hands generators to them",
+    "get_index": "asks a process for a batch of a sequence",
+    "next_sample": "asks a process for the next batch of a generator",
+}
+
+# Definitions whose parameters differ, and why.
+OTHER_PARAMETERS = {
+    "keras.callbacks.tensorboard_v2.TensorBoard": (
+        "Keras had one class for TensorFlow 1 and another for 2; here both names mean the first"
     ),
 }
 
@@ -143,7 +161,7 @@ def definition_gaps(what):
     """What differs in the parameters of a function, or of the methods of a class."""
     path, name = HOMES[what]
     found = look_up(path, name)
-    if found is ABSENT:
+    if found is ABSENT or what in OTHER_PARAMETERS:
         return
     recorded = API["definitions"][what]
     if isinstance(recorded, str):

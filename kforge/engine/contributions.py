@@ -25,6 +25,11 @@ class Contributions:
         """Changes of variables that a training step carries out; none if not `trainable`."""
         return [update for update, _ in self._all_updates()]
 
+    @property
+    def metrics(self):
+        """Metrics that `add_metric` made."""
+        return [metric for metric, _ in self._all_metrics()]
+
     def _all_losses(self):
         """Losses with the inputs that each depends on (None: on none)."""
         return self._losses + [pair for layer in self._sublayers() for pair in layer._all_losses()]

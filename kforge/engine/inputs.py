@@ -47,10 +47,8 @@ class InputLayer(Layer):
             )
         elif dtype is None:
             self.dtype = str(input_tensor.dtype).removeprefix("torch.")
-        Node(self, [], [input_tensor], [], [None])
-        node = self._inbound_nodes[0]
-        node.input_tensors, node.input_shapes = [input_tensor], node.output_shapes
-        node.input_masks = [None]
+        Node.between(self, [input_tensor], [input_tensor], [None], [None])
+        input_tensor._keras_history = (self, 0, 0)
 
     def get_config(self):
         """Shape, dtype, sparsity and name."""

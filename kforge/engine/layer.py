@@ -16,9 +16,9 @@ from .contributions import Contributions
 from .node import Node, unpack
 from .rollback import all_or_nothing
 from .spec import InputSpec, mismatch
-from .weights import WeightHolder
+from .weights import WeightHolder, disable_tracking
 
-__all__ = ["InputSpec", "Layer", "layers"]
+__all__ = ["InputSpec", "Layer", "disable_tracking", "layers"]
 
 # Every layer class that a config may name.
 layers = Registry("layer")
@@ -222,7 +222,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         if all(getattr(x, "_keras_history", None) for x in flat_inputs):
             arguments = {k: v for k, v in kwargs.items() if k != "mask"}
             output_masks = [t._keras_mask for t in flat_outputs]
-            Node(self, flat_inputs, flat_outputs, masks, output_masks, arguments)
+            Node.of_call(self, flat_inputs, flat_outputs, masks, output_masks, arguments)
         if self.activity_regularizer is not None:
             self.add_loss([self.activity_regularizer(x) for x in flat_outputs], flat_inputs)
         return outputs

@@ -61,7 +61,7 @@ class Model(TrainingMethods, Layer):
         self._inbound_nodes.clear()
         masks = [t._keras_mask for t in graph.outputs]
         no_masks = [None] * len(graph.inputs)
-        Node(self, graph.inputs, graph.outputs, no_masks, masks, definition=True)
+        Node.between(self, graph.inputs, graph.outputs, no_masks, masks)
         self._inbound_nodes += calls
         self.built = True
         self._functions = {}
@@ -253,6 +253,16 @@ class Model(TrainingMethods, Layer):
         if not symbolic.is_executing():
             self._latest_run = [*inputs, *masks], found
         return found
+
+    def run_internal_graph(self, inputs, masks=None):
+        """Outputs, their masks and their shapes, for other inputs."""
+        outputs, masks = run_graph(self._graph, as_list(inputs), masks)
+        return outputs, masks, [tuple(x.shape) for x in outputs]
+
+    @property
+    def uses_learning_phase(self):
+        """Whether outputs differ between training and testing."""
+        return any(x._uses_learning_phase for x in self.outputs)
 
     def compute_mask(self, inputs, mask=None):
         """Masks of the outputs for inputs with these masks."""

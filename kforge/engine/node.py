@@ -15,36 +15,49 @@ class Node:
 
     `inbound_layers`, `node_indices` and `tensor_indices` name, for each input, where it came
     from: result `tensor_index` of call `node_index` of that layer. `arguments` are the keyword
-    arguments of the call. With `definition`, the node states what the layer, a model, was made
-    of: it joins no layers.
+    arguments of the call. A node without inbound layers states what the layer is: an input, or a
+    model made of tensors.
     """
 
     def __init__(
         self,
         outbound_layer,
-        inputs,
-        outputs,
+        inbound_layers,
+        node_indices,
+        tensor_indices,
+        input_tensors,
+        output_tensors,
         input_masks,
         output_masks,
+        input_shapes,
+        output_shapes,
         arguments=None,
-        definition=False,
     ):
-        self.outbound_layer = outbound_layer
-        self.input_tensors, self.output_tensors = inputs, outputs
+        self.outbound_layer, self.inbound_layers = outbound_layer, inbound_layers
+        self.node_indices, self.tensor_indices = node_indices, tensor_indices
+        self.input_tensors, self.output_tensors = input_tensors, output_tensors
         self.input_masks, self.output_masks = input_masks, output_masks
-        self.input_shapes = [tuple(t.shape) for t in inputs]
-        self.output_shapes = [tuple(t.shape) for t in outputs]
+        self.input_shapes, self.output_shapes = input_shapes, output_shapes
         self.arguments = arguments or {}
-        origins = [] if definition else [t._keras_history for t in inputs]
-        self.inbound_layers = [o[0] for o in origins]
-        self.node_indices = [o[1] for o in origins]
-        self.tensor_indices = [o[2] for o in origins]
-        for layer in self.inbound_layers:
+        for layer in inbound_layers:
             layer._outbound_nodes.append(self)
-        index = len(outbound_layer._inbound_nodes)
         outbound_layer._inbound_nodes.append(self)
-        for i, tensor in enumerate([] if definition else outputs):
-            tensor._keras_history = (outbound_layer, index, i)
+
+    @classmethod
+    def between(cls, layer, inputs, outputs, input_masks, output_masks, arguments=None, origins=()):
+        """A node of `layer` from tensors to tensors, whose shapes they tell."""
+        places = [list(place) for place in zip(*origins)] or [[], [], []]
+        shapes = [[tuple(t.shape) for t in tensors] for tensors in (inputs, outputs)]
+        return cls(layer, *places, inputs, outputs, input_masks, output_masks, *shapes, arguments)
+
+    @classmethod
+    def of_call(cls, layer, inputs, outputs, input_masks, output_masks, arguments):
+        """The node of a call on tensors of other layers; outputs get it as their history."""
+        index, origins = len(layer._inbound_nodes), [t._keras_history for t in inputs]
+        node = cls.between(layer, inputs, outputs, input_masks, output_masks, arguments, origins)
+        for i, tensor in enumerate(outputs):
+            tensor._keras_history = (layer, index, i)
+        return node
 
     @property
     def inbound_nodes(self):

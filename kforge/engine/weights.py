@@ -1,5 +1,7 @@
 """Weights: those that a layer makes, and those of the layers in it."""
 
+import functools
+
 import numpy as np
 import torch
 
@@ -7,7 +9,7 @@ from .. import config, constraints, initializers, lowering, regularizers, symbol
 from ..symbolic import Symbolic
 from ..variable import Variable, to_numpy
 
-__all__ = ["WeightHolder", "count_params", "unique"]
+__all__ = ["WeightHolder", "count_params", "disable_tracking", "unique"]
 
 
 class WeightHolder:
@@ -145,6 +147,22 @@ class WeightHolder:
                 f"You can build it manually via: `{self.name}.build(batch_input_shape)`."
             )
         return count_params(self.weights)
+
+
+def disable_tracking(func):
+    """A decorator for methods of layers: those that `func` makes attributes do not become part.
+
+    Their weights are not among the layer's, unless it says so itself.
+    """
+
+    @functools.wraps(func)
+    def wrapped(self, *args, **kwargs):
+        before = dict(self._holders)
+        found = func(self, *args, **kwargs)
+        self._holders = before
+        return found
+
+    return wrapped
 
 
 def _collect_layers(value, found):

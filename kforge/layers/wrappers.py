@@ -165,6 +165,11 @@ class Bidirectional(Wrapper):
         self._trainable = value
         self.forward_layer.trainable = self.backward_layer.trainable = value
 
+    @property
+    def constraints(self):
+        """{weight: constraint} of the weights that have one."""
+        return {w: w.constraint for w in self.weights if w.constraint is not None}
+
     def build(self, input_shape):
         for layer in self._sublayers():
             with config.name_scope(layer.name):

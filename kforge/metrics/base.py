@@ -13,7 +13,15 @@ from ..symbolic import NeedsValue, Symbolic, leaves, torch_dtype
 from ..variable import Variable, collecting, to_numpy, updated
 from ..weighting import squeeze_or_expand_dimensions, weigh
 
-__all__ = ["Mean", "MeanMetricWrapper", "MeanTensor", "Metric", "Reduce", "Sum"]
+__all__ = [
+    "Mean",
+    "MeanMetricWrapper",
+    "MeanTensor",
+    "Metric",
+    "Reduce",
+    "Sum",
+    "update_state_wrapper",
+]
 
 # Every metric, class or function, that a name may mean.
 registry = Registry("metric function", instantiate=True)
@@ -36,7 +44,7 @@ class Metric(Configurable):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "update_state" in vars(cls):
-            cls.update_state = _recorded(cls.update_state)
+            cls.update_state = update_state_wrapper(cls.update_state)
 
     def __init__(self, name=None, dtype=None, **kwargs):
         if kwargs:
@@ -101,18 +109,21 @@ class Metric(Configurable):
             variable.assign(value)
 
 
-def _recorded(update_state):
-    """`update_state` as a function that gives all changes of variables that it makes."""
+def update_state_wrapper(update_state_fn):
+    """`update_state` as a method that gives all changes of variables that it makes.
 
-    @functools.wraps(update_state)
+    Methods of that name are wrapped by themselves.
+    """
+
+    @functools.wraps(update_state_fn)
     def recorded(self, *args, **kwargs):
         if symbolic.is_executing():
-            return update_state(self, *args, **kwargs)
+            return update_state_fn(self, *args, **kwargs)
         try:
             with collecting() as updates:
-                returned = update_state(self, *args, **kwargs)
+                returned = update_state_fn(self, *args, **kwargs)
         except NeedsValue:
-            return [_by_value(functools.partial(update_state, self), args, kwargs)]
+            return [_by_value(functools.partial(update_state_fn, self), args, kwargs)]
         seen = {id(node) for node in updates}
         rest = [x for x in leaves([returned]) if isinstance(x, Symbolic) and id(x) not in seen]
         return updates + rest

@@ -8,7 +8,17 @@ import torch
 from .. import config, losses, symbolic
 from ..compat.arguments import user_level
 
-__all__ = ["array_inputs", "array_targets", "same_length", "sample_weights"]
+__all__ = [
+    "array_inputs",
+    "array_targets",
+    "check_loss_target",
+    "checked_array",
+    "per_name",
+    "same_length",
+    "sample_weights",
+    "weigh_samples",
+    "weights_per_output",
+]
 
 
 # Losses that would broadcast targets of another shape.
@@ -17,12 +27,14 @@ _STRICT = (losses.mean_squared_error, losses.binary_crossentropy, losses.categor
 
 def array_inputs(model, x):
     """The model's inputs as tensors. Raises `ValueError` naming input, expected and given."""
-    inputs = model.inputs
+    inputs, names = model.inputs, model.input_names
     if x is None:
-        raise ValueError(f"No data provided for {model.input_names}: pass inputs `x`.")
+        raise ValueError(f"No data provided for {names}: pass inputs `x`.")
     shapes = [tuple(t.shape) for t in inputs]
-    tensors = _as_list(x, model.input_names, "input", shapes)
-    tensors = [_checked(t, s, n, "input") for t, s, n in zip(tensors, shapes, model.input_names)]
+    tensors = per_name(x, model.input_names, "input", shapes)
+    tensors = [
+        checked_array(t, s, n, "input") for t, s, n in zip(tensors, shapes, model.input_names)
+    ]
     return [_cast(t, i.dtype) for t, i in zip(tensors, inputs)]
 
 
@@ -34,16 +46,17 @@ def array_targets(model, y):
     if y is None:
         raise ValueError("This model has losses: pass targets `y`.")
     names, shapes = [e.name for e in fed], [e.target_shape for e in fed]
-    tensors = _as_list(y, names, "target", shapes)
+    tensors = per_name(y, names, "target", shapes)
     found = []
     for tensor, endpoint in zip(tensors, fed):
-        tensor = _checked(tensor, endpoint.target_shape, endpoint.name, "target")
-        _check_loss_target(tensor, endpoint)
+        tensor = checked_array(tensor, endpoint.target_shape, endpoint.name, "target")
+        check_loss_target(tensor, endpoint.loss, endpoint.output.shape)
         found.append(_cast(tensor, endpoint.target.dtype))
     return found
 
 
-def _as_list(data, names, what, shapes):
+def per_name(data, names, what, shapes):
+    """What was given for each name: data are a list, a dictionary or, for one name, an array."""
     if isinstance(data, dict):
         missing = [n for n in names if n not in data]
         if missing:
@@ -80,7 +93,7 @@ def _is_sample(data, shapes):
     return np.isscalar(first) or np.ndim(first) == 0
 
 
-def _checked(data, shape, name, what):
+def checked_array(data, shape, name, what):
     """`data` as an array or tensor of the rank and sizes of `shape`."""
     if not isinstance(data, torch.Tensor):
         if hasattr(data, "values") and not isinstance(data, np.ndarray):  # a pandas frame
@@ -120,10 +133,10 @@ def _as_numbers(data, name, what):
         ) from None
 
 
-def _check_loss_target(target, endpoint):
+def check_loss_target(target, loss, output_shape):
     """Refuses targets that a loss would broadcast, or one-hot targets that are not one-hot."""
-    function = getattr(endpoint.loss, "fn", None)
-    shape, expected = tuple(target.shape), tuple(endpoint.output.shape)
+    function = getattr(loss, "fn", loss)
+    shape, expected = tuple(target.shape), tuple(output_shape)
     if function is losses.categorical_crossentropy and shape[-1] == 1:
         raise ValueError(
             f"You are passing a target array of shape {shape} while using as loss "
@@ -146,7 +159,7 @@ def _cast(data, dtype):
     return tensor if tensor.dtype is dtype else tensor.to(dtype)
 
 
-def same_length(model, inputs, targets, weights):
+def same_length(inputs, targets, weights):
     """Checks that all arrays have as many samples; gives that number."""
     counts = [{len(t) for t in ts if t is not None} for ts in (inputs, targets, weights)]
     for count, what in zip(
@@ -175,12 +188,18 @@ def sample_weights(model, targets, sample_weight=None, class_weight=None):
     """A tensor of weights, or None, for each fed output."""
     fed = model._compiled.fed
     names = [e.name for e in fed]
-    given = _weights_per_output(sample_weight, names, "sample_weight")
-    classes = _weights_per_output(class_weight, names, "class_weight")
-    return [_weights(e, target, w, c) for e, target, w, c in zip(fed, targets, given, classes)]
+    given = weights_per_output(sample_weight, names, "sample_weight")
+    classes = weights_per_output(class_weight, names, "class_weight")
+    found = []
+    for endpoint, target, weight, by_class in zip(fed, targets, given, classes):
+        weight = weigh_samples(target, weight, by_class, endpoint.mode)
+        dtype = endpoint.sample_weight.dtype
+        found.append(None if weight is None else torch.as_tensor(weight).to(dtype))
+    return found
 
 
-def _weights_per_output(given, names, what):
+def weights_per_output(given, names, what):
+    """The `sample_weight` or `class_weight` of each output, None for those without."""
     if given is None or (isinstance(given, (list, tuple, dict)) and len(given) == 0):
         return [None] * len(names)
     if len(names) == 1:
@@ -204,9 +223,12 @@ def _weights_per_output(given, names, what):
     )
 
 
-def _weights(endpoint, target, weight, class_weight):
-    """Sample weights of one output, class weights multiplied in."""
-    temporal = endpoint.mode == "temporal"
+def weigh_samples(target, weight, class_weight, mode):
+    """The weights of an output's samples, class weights multiplied in; None if there are none.
+
+    `mode` "temporal": a weight for each time step.
+    """
+    temporal = mode == "temporal"
     if weight is not None:
         weight = np.asarray(weight.cpu() if isinstance(weight, torch.Tensor) else weight)
         if temporal and weight.ndim != 2:
@@ -235,9 +257,7 @@ def _weights(endpoint, target, weight, class_weight):
     elif class_weight is not None:
         by_class = _class_weights(target, class_weight)
         weight = by_class if weight is None else weight * by_class
-    if weight is None:
-        return None
-    return torch.as_tensor(weight).to(endpoint.sample_weight.dtype)
+    return weight
 
 
 def _class_weights(target, class_weight):

@@ -10,7 +10,16 @@ from ..compat.arguments import user_level
 from ..symbolic import KerasTensor
 from ..weighting import masked_weights
 
-__all__ = ["Compiled", "Endpoint"]
+__all__ = [
+    "Compiled",
+    "Endpoint",
+    "metrics_of",
+    "per_output",
+    "prepare_loss_weights",
+    "resolve_loss",
+    "resolve_metric",
+    "weight_placeholder",
+]
 
 
 @dataclass
@@ -55,11 +64,11 @@ class Compiled:
         self.model = model
         names, outputs = model.output_names, model.outputs
         self.trainable = list(model.trainable_weights)
-        chosen = _per_output(loss, names, "loss")
+        chosen = per_output(loss, names, "loss")
         if isinstance(loss, dict):
             _warn_of_missing([n for n, fn in zip(names, chosen) if fn is None])
-        weights = _loss_weights(loss_weights, names)
-        modes = _per_output(sample_weight_mode, names, "sample_weight_mode")
+        weights = prepare_loss_weights(names, loss_weights)
+        modes = per_output(sample_weight_mode, names, "sample_weight_mode")
         self.endpoints = [
             Endpoint(name, output, resolve_loss(fn), weight, mode)
             for name, output, fn, weight, mode in zip(names, outputs, chosen, weights, modes)
@@ -69,12 +78,12 @@ class Compiled:
             if endpoint.loss is not None and len(outputs) > 1:
                 endpoint.loss_metric = metrics.Mean(name=f"{endpoint.name}_loss")
             for given, weighed in ((metrics_, False), (weighted, True)):
-                self._add_metrics(endpoint, _metrics_of(given, i, names), weighed)
+                self._add_metrics(endpoint, metrics_of(given, i, names), weighed)
         self._objectives = {}
         self.objective([False] * len(self.fed))
 
     def _add_placeholders(self, targets):
-        given = _per_output(targets, [e.name for e in self.endpoints], "target_tensors")
+        given = per_output(targets, [e.name for e in self.endpoints], "target_tensors")
         for endpoint, tensor in zip(self.endpoints, given):
             if endpoint.loss is None:
                 continue
@@ -89,15 +98,13 @@ class Compiled:
             )
             if tensor is None and endpoint.target_shape is None:
                 _probe_like(endpoint.target, endpoint.output)
-            weight_shape = (None, None) if endpoint.mode == "temporal" else (None,)
-            endpoint.sample_weight = symbolic.placeholder(
-                weight_shape, dtype, f"{endpoint.name}_sample_weights"
-            )
+            endpoint.sample_weight = weight_placeholder(endpoint.name, endpoint.mode)
 
     def _add_metrics(self, endpoint, given, weighed):
         if endpoint.loss is None:
             return
-        for name, made in dict(resolve_metric(m, endpoint) for m in given).items():
+        resolved = [resolve_metric(m, endpoint.loss, endpoint.output.shape) for m in given]
+        for name, made in dict(resolved).items():
             if len(self.endpoints) > 1:
                 name = f"{endpoint.name}_{name}"
             endpoint.metrics.append((metrics.as_metric(made, self._unique(name)), weighed))
@@ -172,6 +179,12 @@ class Compiled:
         return total, updates
 
 
+def weight_placeholder(name, mode):
+    """What the sample weights of output `name` are fed to; "temporal" ones have two axes."""
+    shape = (None, None) if mode == "temporal" else (None,)
+    return symbolic.placeholder(shape, symbolic.torch_dtype(None), f"{name}_sample_weights")
+
+
 def to_updates(changed):
     """Update nodes of what a metric's `update_state` gave."""
     if changed is None:
@@ -219,13 +232,13 @@ _RESOLVED = {"acc": "accuracy", "ce": "crossentropy"}
 _RESOLVED.update({name: name for name in list(_RESOLVED.values())})
 
 
-def resolve_metric(metric, endpoint):
+def resolve_metric(metric, loss, output_shape):
     """(name, metric) of what a user gave: accuracy and crossentropy depend on output and loss."""
     if isinstance(metric, str) and metric in _RESOLVED:
         kind = _RESOLVED[metric]
-        function = getattr(endpoint.loss, "fn", None)
+        function = getattr(loss, "fn", loss)
         sparse = function is losses.sparse_categorical_crossentropy
-        binary = endpoint.output.shape[-1] == 1 or function is losses.binary_crossentropy
+        binary = output_shape[-1] == 1 or function is losses.binary_crossentropy
         prefix = "binary" if binary else "sparse_categorical" if sparse else "categorical"
         return metric, getattr(metrics, f"{prefix}_{kind}")
     if isinstance(metric, str):
@@ -235,7 +248,7 @@ def resolve_metric(metric, endpoint):
     return name or type(found).__name__, found
 
 
-def _per_output(given, names, what):
+def per_output(given, names, what):
     """A value for each output: from one for all, a list, or a dictionary by name."""
     if isinstance(given, dict) and "class_name" not in given:
         unknown = [k for k in given if k not in names]
@@ -264,24 +277,26 @@ def _warn_of_missing(names):
         )
 
 
-def _loss_weights(given, names):
-    if given is None:
-        return [1.0] * len(names)
-    if isinstance(given, dict):
-        return [1.0 if w is None else w for w in _per_output(given, names, "loss_weights")]
-    if not isinstance(given, (list, tuple)):
+def prepare_loss_weights(output_names, loss_weights=None):
+    """The weight of the loss of each output, 1 where none is given."""
+    if loss_weights is None:
+        return [1.0] * len(output_names)
+    if isinstance(loss_weights, dict):
+        found = per_output(loss_weights, output_names, "loss_weights")
+        return [1.0 if weight is None else weight for weight in found]
+    if not isinstance(loss_weights, (list, tuple)):
         raise TypeError(
-            f"Could not interpret loss_weights argument: {given} - expected a list of dicts."
+            f"Could not interpret loss_weights argument: {loss_weights} - expected a list of dicts."
         )
-    if len(given) != len(names):
+    if len(loss_weights) != len(output_names):
         raise ValueError(
             "When passing a list as loss_weights, it should have one entry per model output. The "
-            f"model has {len(names)} outputs, but you passed loss_weights={given}"
+            f"model has {len(output_names)} outputs, but you passed loss_weights={loss_weights}"
         )
-    return list(given)
+    return list(loss_weights)
 
 
-def _metrics_of(given, index, names):
+def metrics_of(given, index, names):
     """The metrics of output `index`: of a list for all, a list of lists, or a dictionary."""
     if not given:
         return []

@@ -82,7 +82,7 @@ def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True):
     inputs = array_inputs(model, x)
     targets = array_targets(model, y) if with_targets else []
     weights = sample_weights(model, targets, sample_weight, class_weight) if with_targets else []
-    samples = same_length(model, inputs, targets, weights)
+    samples = same_length(inputs, targets, weights)
     _check_samples(model, samples)
     weighted = tuple(w is not None for w in weights)
     tensors = [*inputs, *targets, *(w for w in weights if w is not None)]

@@ -12,7 +12,7 @@ from ..callbacks.logs import other_spelling
 from ..symbolic import Symbolic
 from .data import model_device
 
-__all__ = ["LazyLogs", "Results", "fit", "predict", "run_epoch"]
+__all__ = ["LazyLogs", "Results", "fit", "predict", "run_epoch", "should_run_validation"]
 
 
 class LazyLogs(MutableMapping):
@@ -175,7 +175,7 @@ def _fit(model, train, validation, epochs, hooks, results, validation_freq):
                 continue
             break
         logs = results.values(total / count)
-        if validation is not None and _due(epoch, validation_freq):
+        if validation is not None and should_run_validation(validation_freq, epoch):
             found = evaluate(model, validation, results, hooks)
             logs.update({f"val_{k}": v for k, v in found.items()})
         hooks.on_epoch_end(epoch, logs)
@@ -191,8 +191,19 @@ def step_for(batches, make):
     return lambda batch: make(batch.weighted)(batch)
 
 
-def _due(epoch, freq):
-    return (epoch + 1) % freq == 0 if isinstance(freq, int) else epoch + 1 in freq
+def should_run_validation(validation_freq, epoch):
+    """Whether to validate after epoch number `epoch`, from 0.
+
+    `validation_freq`: every how many epochs, or the numbers, from 1, of the epochs to do it after.
+    """
+    if isinstance(validation_freq, int) and validation_freq > 0:
+        return (epoch + 1) % validation_freq == 0
+    if isinstance(validation_freq, (list, tuple, set)):
+        return epoch + 1 in validation_freq
+    raise ValueError(
+        "`validation_freq` must be an integer of at least 1, or a list of epochs; got "
+        f"{validation_freq!r}."
+    )
 
 
 def evaluate(model, batches, results=None, hooks=None):

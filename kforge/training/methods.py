@@ -12,7 +12,7 @@ from .one_batch import OneBatchMethods, plain_batch, register_plain
 from .step import PredictStep, TestStep, TrainStep
 from .streams import DiskBatches, StreamBatches, is_on_disk, is_stream, peek
 
-__all__ = ["TrainingMethods"]
+__all__ = ["TrainingMethods", "refuse"]
 
 
 class TrainingMethods(OneBatchMethods):
@@ -85,11 +85,6 @@ class TrainingMethods(OneBatchMethods):
     def _train_step(self, weighted):
         self._warn_if_trainable_changed()
         return self._step(TrainStep, weighted)
-
-    def _make_train_function(self):
-        """Gives the optimizer its weights, as scripts do before they set them."""
-        self._require_compiled()
-        self._train_step((False,) * len(self._compiled.fed))
 
     def _test_step(self, weighted):
         return self._step(TestStep, weighted)
@@ -166,7 +161,7 @@ class TrainingMethods(OneBatchMethods):
             raise TypeError(f"Unrecognized keyword arguments: {kwargs}")
         options = (max_queue_size, workers, use_multiprocessing)
         if is_stream(x):
-            _refuse(y=y, sample_weight=sample_weight, validation_split=validation_split)
+            refuse(y=y, sample_weight=sample_weight, validation_split=validation_split)
             _refuse_batch_size(batch_size)
             x = self._stream(x, steps_per_epoch, "steps_per_epoch", *options, class_weight, shuffle)
         train, validation = self._batches(
@@ -280,7 +275,7 @@ class TrainingMethods(OneBatchMethods):
         """The loss, and the metrics if any, over the data: a float or a list in the order of
         `metrics_names`."""
         if is_stream(x):
-            _refuse(y=y, sample_weight=sample_weight)
+            refuse(y=y, sample_weight=sample_weight)
             _refuse_batch_size(batch_size)
             x = self._stream(x, steps, "steps", max_queue_size, workers, use_multiprocessing)
         batches, _ = self._batches(x, y, sample_weight, None, batch_size, False, steps)
@@ -440,7 +435,7 @@ class TrainingMethods(OneBatchMethods):
             self._ensure_inputs([d if hasattr(d, "shape") else np.asarray(d) for d in data])
 
 
-def _refuse(**given):
+def refuse(**given):
     """Refuses arguments that a stream brings itself."""
     for name, value in given.items():
         if value is not None and not (np.isscalar(value) and value == 0):

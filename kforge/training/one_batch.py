@@ -7,6 +7,7 @@ dtype) in a table beside the step. Arrays of a kind that is there need no more c
 import numpy as np
 import torch
 
+from ..backend.values import as_list
 from . import loop
 from .arrays import array_inputs, same_length
 from .data import adapt_arrays, check_batch, model_device
@@ -54,6 +55,35 @@ def register_plain(model, table, key, step, tensors, *data):
         table[(*key, *kinds)] = step
 
 
+class _OnLists:
+    """A method for one batch as a function of one list: inputs, targets, sample weights if any.
+
+    That function gives a list, too. A learning phase at the end of its list is left out. Scripts
+    set the attribute to None when they have changed what a step does, which is noticed anyway.
+    """
+
+    def __init__(self, method, with_targets=True):
+        self.method, self.with_targets = method, with_targets
+
+    def __get__(self, model, owner):
+        if model is None:
+            return self
+
+        def function(inputs):
+            xs, ys = len(model.inputs), len(model._compiled.fed) if self.with_targets else 0
+            x, y, w = inputs[:xs], inputs[xs : xs + ys], inputs[xs + ys : xs + 2 * ys]
+            return as_list(getattr(model, self.method)(x, *([y, w] if self.with_targets else [])))
+
+        return function
+
+    def __set__(self, model, value):
+        if value is not None:
+            raise AttributeError(
+                f"Model {model.name}: a step cannot be replaced by {value!r}. Call your own "
+                f"function, or override `{self.method}`."
+            )
+
+
 class OneBatchMethods:
     """Methods of `Model` that work on a single batch."""
 
@@ -89,9 +119,27 @@ class OneBatchMethods:
             self._build_for(x)
             device = model_device(self)
             batch, step = [t.to(device) for t in array_inputs(self, x)], self._predict_step()
-            check_batch(self, same_length(self, batch, [], []))
+            check_batch(self, same_length(batch, [], []))
             register_plain(self, self._functions, (PredictStep,), step, batch, x)
         return self._predicted(step, batch)
+
+    train_function = _OnLists("train_on_batch")
+    test_function = _OnLists("test_on_batch")
+    predict_function = _OnLists("predict_on_batch", with_targets=False)
+
+    def _make_train_function(self):
+        """Makes the training step, and gives the optimizer its weights."""
+        self._require_compiled()
+        self._train_step((False,) * len(self._compiled.fed))
+
+    def _make_test_function(self):
+        """Makes the step of `evaluate`, which would be made when it is first needed."""
+        self._require_compiled()
+        self._test_step((False,) * len(self._compiled.fed))
+
+    def _make_predict_function(self):
+        """Makes the step of `predict`, as scripts do before they start threads."""
+        self._predict_step()
 
     def _predicted(self, step, batch):
         """Outputs of a step as arrays that share memory with nothing else."""

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
+from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, is_sequence
 from .data import adapt_arrays, check_batch, model_device, shuffled
 
-__all__ = ["DiskBatches", "StreamBatches", "is_on_disk", "is_stream"]
+__all__ = ["DiskBatches", "StreamBatches", "is_on_disk", "is_stream", "iter_sequence_infinite"]
 
 
 class Batch(list):
@@ -29,7 +29,8 @@ class Batch(list):
 def is_stream(x):
     """Whether `x` gives batches by itself."""
     return (
-        isinstance(x, (Sequence, DataLoader, Dataset))
+        isinstance(x, (DataLoader, Dataset))
+        or is_sequence(x)
         or inspect.isgenerator(x)
         or (hasattr(x, "__next__") and hasattr(x, "__iter__"))
     )
@@ -47,7 +48,7 @@ def is_on_disk(x):
 def peek(source):
     """(inputs like those that a stream gives, the stream with nothing taken from it)."""
     try:
-        if isinstance(source, Sequence):
+        if is_sequence(source):
             first = source[0]
         elif isinstance(source, (DataLoader, Dataset)):
             first = next(iter(source if isinstance(source, DataLoader) else DataLoader(source)))
@@ -85,10 +86,11 @@ class StreamBatches:
         batch_size=32,
         with_targets=True,
     ):
-        if isinstance(source, Dataset) and not isinstance(source, Sequence):
+        if isinstance(source, Dataset) and not is_sequence(source):
             source = DataLoader(source, batch_size, shuffle=shuffle)
+        has_end = is_sequence(source) or isinstance(source, DataLoader)
         if steps is None:
-            if not isinstance(source, (Sequence, DataLoader)):
+            if not has_end:
                 raise ValueError(
                     f"`{what}=None` is only valid for a generator based on the "
                     "`keras.utils.Sequence` class. Please specify "
@@ -98,7 +100,7 @@ class StreamBatches:
         steps = math.ceil(steps)  # scripts divide samples by batch size
         if steps < 1:
             raise ValueError(f"`{what}` must be at least 1; got {steps}.")
-        if use_multiprocessing and workers > 1 and not isinstance(source, (Sequence, DataLoader)):
+        if use_multiprocessing and workers > 1 and not has_end:
             warnings.warn(
                 "Using a generator with `use_multiprocessing=True` and multiple workers may "
                 "duplicate your data. Please consider using the `keras.utils.Sequence` class.",
@@ -119,10 +121,10 @@ class StreamBatches:
         if isinstance(self.source, DataLoader):
             self._output = _again(self.source)
         elif not self.workers:
-            sequence = isinstance(self.source, Sequence)
-            self._output = _passes(self.source) if sequence else iter(self.source)
+            endless = iter_sequence_infinite if is_sequence(self.source) else iter
+            self._output = endless(self.source)
         else:
-            if isinstance(self.source, Sequence):
+            if is_sequence(self.source):
                 enqueuer = OrderedEnqueuer(self.source, self.processes, shuffle=self.shuffle)
             else:
                 enqueuer = GeneratorEnqueuer(self.source, self.processes)
@@ -149,7 +151,7 @@ class StreamBatches:
                     "for all epochs: loop over the data forever, or ask for fewer steps."
                 ) from None
             yield self.adapt(found)
-        if not self.workers and isinstance(self.source, Sequence):
+        if not self.workers and is_sequence(self.source):
             self.source.on_epoch_end()
 
     def adapt(self, found):
@@ -181,11 +183,11 @@ def _whole(x):
     return list(x) if isinstance(x, tuple) else x
 
 
-def _passes(sequence):
+def iter_sequence_infinite(seq):
     """Batches of a Sequence for ever, in order, in this thread."""
     while True:
-        for i in range(len(sequence)):
-            yield sequence[i]
+        for i in range(len(seq)):
+            yield seq[i]
 
 
 def _again(loader):

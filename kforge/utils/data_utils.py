@@ -28,6 +28,7 @@ __all__ = [
     "Sequence",
     "SequenceEnqueuer",
     "get_file",
+    "is_sequence",
     "validate_file",
 ]
 
@@ -40,7 +41,7 @@ class Sequence:
 
     Subclasses give ``__getitem__`` (a complete batch, as ``fit`` takes it) and ``__len__``;
     `on_epoch_end` is called between epochs, to shuffle for instance. Objects of other classes
-    with these methods and a true `use_sequence_api` attribute count as sequences too.
+    with these methods count as sequences too (see `is_sequence`).
     """
 
     use_sequence_api = True
@@ -57,6 +58,12 @@ class Sequence:
     def __iter__(self):
         """The batches of one epoch, in order."""
         return (self[index] for index in range(len(self)))
+
+
+def is_sequence(seq):
+    """Whether `seq` is a `Sequence`, or has what one has."""
+    names = ("__getitem__", "__len__", "__iter__", "on_epoch_end")
+    return bool(getattr(seq, "use_sequence_api", all(hasattr(seq, name) for name in names)))
 
 
 class SequenceEnqueuer:

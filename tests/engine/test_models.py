@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from kforge import backend as K
-from kforge.layers import Activation, Dense, Input, Lambda, Layer, add, concatenate
+from kforge.engine.layer import disable_tracking
+from kforge.engine.node import Node
+from kforge.layers import Activation, Dense, Dropout, Input, Lambda, Layer, add, concatenate
 from kforge.models import Model, Sequential
 
 X = np.random.RandomState(0).randn(5, 4).astype("float32")
@@ -127,3 +129,48 @@ def test_adding_and_removing():
 def test_mistakes_are_told(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+def test_nodes_and_the_graph_itself_as_in_keras():
+    class Constant(Layer):
+        def __init__(self, value, **kwargs):
+            super().__init__(**kwargs)
+            tensor = K.constant(value)
+            shape = tuple(tensor.shape)
+            tensor._keras_history = (self, 0, 0)
+            Node(self, [], [], [], [tensor], [tensor], [None], [None], [shape], [shape])
+
+    made = Constant(X)
+    assert made.get_output_at(0).shape == X.shape and made.input is made.output
+    x = Input((4,))
+    model = Model(x, Dropout(0.5)(Dense(3)(x)))
+    assert model.uses_learning_phase and not Model(x, model.layers[1].output).uses_learning_phase
+    other = K.placeholder((7, 4))
+    outputs, masks, shapes = model.run_internal_graph(other)
+    assert masks == [None] and shapes == [(7, 3)]
+    twice = K.function([other], [outputs[0] * 2])
+    x7 = np.ones((7, 4), "float32")
+    np.testing.assert_allclose(twice([x7])[0], 2 * model.predict(x7), rtol=1e-6)
+
+
+def test_layers_that_are_not_tracked():
+    class Borrows(Layer):
+        @disable_tracking
+        def __init__(self, layer, **kwargs):
+            super().__init__(**kwargs)
+            self.layer = layer
+
+        def call(self, inputs):
+            return self.layer(inputs)
+
+    lent = Dense(3, input_shape=(4,))
+    lent.build((None, 4))
+    model = Sequential([Borrows(lent, input_shape=(4,))])
+    assert model.weights == [] and model.predict(X).shape == (5, 3)
+
+
+def test_a_layer_lists_its_metrics():
+    x = Input((4,))
+    dense = Dense(3)
+    dense.add_metric(K.mean(dense(x)), name="mean")
+    assert [m.name for m in dense.metrics] == ["mean"]

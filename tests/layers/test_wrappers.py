@@ -65,6 +65,12 @@ def test_two_directions(merge, sequences, mask):
     assert_same(found[: len(wanted)], wanted)
 
 
+def test_bidirectional_lists_constraints_by_weight():
+    layer = L.Bidirectional(L.GRU(2, kernel_constraint="non_neg"), input_shape=(3, 2))
+    kforge.Sequential([layer])
+    assert [w.name.split("/")[-1] for w in layer.constraints] == ["kernel:0", "kernel:0"]
+
+
 @pytest.mark.parametrize("cls", [L.LSTM, L.GRU, L.SimpleRNN])
 @masks
 def test_states_of_both_directions(cls, mask):
