@@ -386,15 +386,17 @@ class Model(TrainingMethods, Layer):
     # ---- files ----
 
     def save(self, filepath, overwrite=True, include_optimizer=True):
-        """Saves architecture, weights and optimizer to HDF5 (see `kforge.models.save_model`)."""
+        """Saves architecture, weights and optimizer to HDF5, or to safetensors if `filepath` ends
+        so (see `kforge.models.save_model`).
+        """
         saving.save_model(self, filepath, overwrite, include_optimizer)
 
     def save_weights(self, filepath, overwrite=True):
-        """Saves the weights to HDF5."""
+        """Saves the weights to HDF5, or to safetensors if `filepath` ends so."""
         saving.save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath, by_name=False, skip_mismatch=False, reshape=False):
-        """Sets the weights from HDF5; gives a report (see `kforge.saving.load_weights`)."""
+        """Sets the weights from a file; gives a report (see `kforge.saving.load_weights`)."""
         return saving.load_weights(self, filepath, by_name, skip_mismatch, reshape)
 
     def to_torch(self, data_format="channels_last"):

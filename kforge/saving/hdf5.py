@@ -191,6 +191,8 @@ class Reader:
 class Writer:
     """A group of an HDF5 file that is being written, in the layout and encodings of Keras 2.3.1."""
 
+    keeps_config = False  # a file of weights has nothing else, as in Keras
+
     def __init__(self, group):
         self._group = group
 

@@ -1,4 +1,4 @@
-"""Whole models in HDF5 files: architecture, weights, how they are trained, and how far they are."""
+"""Whole models in files: architecture, weights, how they are trained, and how far they are."""
 
 import io
 import sys
@@ -9,7 +9,7 @@ from .. import functions, initializers
 from ..registry import CustomObjectScope
 from .config import check_restorable, model_from_config
 from .errors import UnsafeFileError
-from .hdf5 import open_reader, open_writer
+from .files import open_reader, open_writer
 from .optimizer_state import arranged, arranged_keras1
 from .text import dump_json, load_json
 from .training import compile_arguments, training_config
@@ -34,8 +34,9 @@ __all__ = ["load_model", "pickle_model", "save_model", "unpickle_model"]
 def save_model(model, filepath, overwrite=True, include_optimizer=True):
     """Saves a model: its architecture, weights and, unless told otherwise, optimizer.
 
-    `filepath` is a path, a binary file object, or an `h5py.File` or `h5py.Group`. A file is
-    replaced only when the new one is whole. Raises `NotImplementedError` for what has no config.
+    `filepath` is a path, a binary file object, or an `h5py.File` or `h5py.Group`. The format is
+    HDF5, or safetensors at a path that ends so; they hold the same. A file is replaced only when
+    the new one is whole. Raises `NotImplementedError` for what has no config.
     """
     if not may_write(filepath, overwrite):
         return
@@ -76,7 +77,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         trust = functions.trusting_bytecode if not safe_mode else CustomObjectScope
         with trust(), initializers.deferred(reader.check_size) as pending:
             model = model_from_config(load_json(text, "model_config"), custom_objects)
-        group = reader.group("model_weights")
+        has_all = reader.has("model_weights")  # safetensors of weights have the config, too
+        group = reader.group("model_weights") if has_all else reader
         report = read_layers(group, model.layers, version=reader.text("keras_version"))
         pending.finish(report.variables)
         if compile:

@@ -1,4 +1,4 @@
-"""Weights of models in HDF5 files: layer by layer in order, or by the names of layers."""
+"""Weights of models in files: layer by layer in order, or by the names of layers."""
 
 import math
 import os
@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from ..variable import to_numpy
-from .hdf5 import open_reader, open_writer
+from .errors import FileError
+from .files import is_path, open_reader, open_writer
 from .old_weights import Source, match
+from .text import dump_json
 
 __all__ = [
     "BACKEND",
@@ -54,22 +56,37 @@ class LoadReport:
 
 
 def save_weights(model, filepath, overwrite=True):
-    """Writes the weights of a model into an HDF5 file, in Keras 2.3.1's layout."""
+    """Writes the weights of a model: to HDF5 in Keras 2.3.1's layout, or to safetensors.
+
+    The latter, for a path that ends in `.safetensors`, has tensors called as HDF5's datasets, and
+    in its metadata the model's config, if the model has one that can be written.
+    """
     if not may_write(filepath, overwrite):
         return
     with open_writer(filepath) as writer:
         write_layers(writer, model.layers)
+        if writer.keeps_config:
+            write_config(writer, model)
+
+
+def write_config(writer, model):
+    """Writes the architecture of a model, or warns that it cannot be written."""
+    try:
+        config = {"class_name": type(model).__name__, "config": model.get_config()}
+        writer.text("model_config", dump_json(config))
+    except (NotImplementedError, TypeError) as error:
+        warnings.warn(f"The weights are saved without the model's config: {error}", stacklevel=4)
 
 
 def may_write(filepath, overwrite):
     """Whether a file may be written: it is new, or may be replaced, says the caller or user."""
-    if overwrite or not isinstance(filepath, (str, bytes, os.PathLike)):
+    if overwrite or not is_path(filepath):
         return True
     return not os.path.exists(filepath) or ask_to_proceed_with_overwrite(filepath)
 
 
 def write_layers(writer, layers):
-    """Writes layers into the group of a `Writer`."""
+    """Writes layers into the group of a writer."""
     writer.names("layer_names", [layer.name for layer in layers])
     writer.text("backend", BACKEND)
     writer.text("keras_version", KERAS_VERSION)
@@ -102,7 +119,7 @@ def named_arrays(weights):
 
 
 def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=False):
-    """Sets the weights of a model from an HDF5 file of weights, or of a whole model.
+    """Sets the weights of a model from a file of weights, or of a whole model.
 
     Without `by_name`, layers that have weights are paired in order; with it, by their names. With
     `skip_mismatch`, layers of other shapes are left out rather than refused. With `reshape`,
@@ -128,7 +145,7 @@ def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=Fa
 
 
 def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=False, version=None):
-    """Sets the weights of layers from the group of a `Reader`; see `load_weights`.
+    """Sets the weights of layers from the group of a reader; see `load_weights`.
 
     `version`: the version of Keras, where the group does not say it.
     """
@@ -146,7 +163,7 @@ def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=Fals
 
 
 def saved_layers(reader):
-    """The layers in the group of a `Reader`, in order, as `_Saved`."""
+    """The layers in the group of a reader, in order, as `_Saved`."""
     names = reader.names("layer_names")
     if names is None:
         raise ValueError(f"{reader.where()} has no weights of a Keras model: no `layer_names`.")
@@ -154,7 +171,7 @@ def saved_layers(reader):
 
 
 def source_of(reader, reshape=False, version=None):
-    """What wrote the group of a `Reader`; files of Keras 1 do not say it."""
+    """What wrote the group of a reader; files of Keras 1 do not say it."""
     version = reader.text("keras_version") or version or "1"
     return Source(version, reader.text("backend"), reshape)
 
@@ -203,6 +220,8 @@ def _in_order(saved, layers, source, report):
     for i, (entry, layer) in enumerate(zip(saved, layers)):
         try:
             values += entry.values(layer, source)
+        except FileError:
+            raise
         except ValueError as error:
             raise ValueError(
                 f"Layer #{i} (named {layer.name!r} in the current model) was found to correspond "
@@ -224,6 +243,8 @@ def _by_name(saved, layers, source, skip_mismatch, report):
             try:
                 values += entry.values(layer, source)
                 report.loaded.append(layer.name)
+            except FileError:
+                raise
             except ValueError as error:
                 if not skip_mismatch:
                     raise ValueError(
