@@ -19,6 +19,7 @@ __all__ = [
     "Lowered",
     "effect",
     "evaluate",
+    "generators",
     "gradients",
     "learning_phase",
     "lower",
@@ -211,6 +212,12 @@ def _topological(tensors, fed, phase, both=False):
 def ancestors(tensors, both=True):
     """All operations that `tensors` depend on, in either phase."""
     return _topological([t for t in tensors if isinstance(t, KerasTensor)], set(), 1, both)
+
+
+def generators(tensors):
+    """The streams of random numbers of the operations that have a seed of their own."""
+    found = leaves([[op.args, op.kwargs] for op in ancestors(tensors)])
+    return list(dict.fromkeys(x for x in found if isinstance(x, torch.Generator)))
 
 
 def computable(tensors, inputs):

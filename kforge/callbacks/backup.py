@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from .. import lowering
-from ..symbolic import leaves
 from ..variable import Variable
 from .base import Callback
 
@@ -139,9 +138,7 @@ class BackupAndRestore(Callback):
 
     def _generators(self):
         """Streams of the operations in the graph that have a seed of their own."""
-        operations = lowering.ancestors([self.model.total_loss])
-        found = leaves([[op.args, op.kwargs] for op in operations])
-        return list(dict.fromkeys(x for x in found if isinstance(x, torch.Generator)))
+        return lowering.generators([self.model.total_loss])
 
     def _random_states(self):
         kind, keys, *rest = np.random.get_state()

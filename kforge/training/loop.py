@@ -167,9 +167,13 @@ def _fit(model, train, validation, epochs, hooks, results, validation_freq):
         results.reset()
         hooks.on_epoch_begin(epoch)
         step = step_for(train, model._train_step)
+        if (gathering := model._gathering()) is not None:  # what an interrupted epoch left
+            gathering.discard()
         total, count, _ = run_epoch(
             step, train.epoch(), begin, end, results, lambda: model.stop_training, skip
         )
+        if (gathering := model._gathering()) is not None:
+            gathering.finish()
         if total is None:
             if skip:
                 continue

@@ -1,5 +1,6 @@
 """`compile`, `fit`, `evaluate`, `predict` and their kin: the training half of `Model`."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -7,9 +8,11 @@ import numpy as np
 from .. import optimizers
 from . import loop
 from .compile import Compiled
-from .data import ArrayBatches, adapt_arrays
+from .data import ArrayBatches, adapt_arrays, model_device
+from .gathering import Gathering
 from .one_batch import OneBatchMethods, plain_batch, register_plain
-from .step import PredictStep, TestStep, TrainStep
+from .options import Options
+from .step import GatheringStep, PredictStep, TestStep, TrainStep
 from .streams import DiskBatches, StreamBatches, is_on_disk, is_stream, peek
 
 __all__ = ["TrainingMethods", "refuse"]
@@ -22,6 +25,7 @@ class TrainingMethods(OneBatchMethods):
     history = None
     stop_training = False
     _compiled = None
+    _options = Options()
 
     # ---- compile ----
 
@@ -40,9 +44,19 @@ class TrainingMethods(OneBatchMethods):
 
         Lists and dictionaries give one for each output. The weights that are trainable now are
         those that training will change. Raises `ValueError` for names and lengths that do not fit.
+
+        Keywords beyond Keras's make training faster or smaller (`kforge.training.options`):
+        `accumulate_steps` batches make one step of the optimizer, with their mean gradient; an
+        epoch that ends in between takes a step with what there is. `precision="bf16"` or "fp16"
+        runs the model under autocast, with losses and metrics in float32. `jit="compile"` compiles
+        the training step's forward and backward pass with `torch.compile`, `jit="cudagraph"`
+        replays them as a CUDA graph.
         """
-        if kwargs:
-            raise TypeError(f"compile: unrecognized keyword arguments: {kwargs}")
+        known = {f.name for f in dataclasses.fields(Options)}
+        unknown = {name: value for name, value in kwargs.items() if name not in known}
+        if unknown:
+            raise TypeError(f"compile: unrecognized keyword arguments: {unknown}")
+        options = Options(**kwargs)
         chosen = optimizers.get(optimizer)
         arguments = (
             loss,
@@ -53,6 +67,9 @@ class TrainingMethods(OneBatchMethods):
             target_tensors,
         )
         compiled = Compiled(self, *arguments) if self.outputs else None
+        if options != self._options and self.outputs:
+            self._functions = {}
+        self._options = options
         self.optimizer, self._compile_arguments = chosen, arguments
         self.loss = [] if loss is None else loss
         self.loss_weights, self.sample_weight_mode = loss_weights, sample_weight_mode
@@ -76,7 +93,7 @@ class TrainingMethods(OneBatchMethods):
 
     def _step(self, kind, weighted):
         key = (kind, tuple(weighted))
-        if kind is TrainStep:
+        if issubclass(kind, TrainStep):
             key += (id(self.optimizer),)
         if key not in self._steps:
             self._steps[key] = kind(self, weighted)
@@ -84,7 +101,15 @@ class TrainingMethods(OneBatchMethods):
 
     def _train_step(self, weighted):
         self._warn_if_trainable_changed()
-        return self._step(TrainStep, weighted)
+        return self._step(GatheringStep if self._options.gathers else TrainStep, weighted)
+
+    def _gathering(self, apply=None, params=()):
+        """Where gradients wait for the optimizer, common to all steps; None if they do not."""
+        key = ("gathering", id(self.optimizer))
+        if key not in self._steps and apply is not None:
+            device = model_device(self).type
+            self._steps[key] = Gathering(apply, params, device, self._options)
+        return self._steps.get(key)
 
     def _test_step(self, weighted):
         return self._step(TestStep, weighted)

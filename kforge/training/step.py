@@ -3,8 +3,11 @@
 import torch
 
 from .. import lowering, symbolic
+from .capture import Captured
+from .options import Options
+from .precision import lower_mixed
 
-__all__ = ["PredictStep", "TestStep", "TrainStep"]
+__all__ = ["GatheringStep", "PredictStep", "TestStep", "TrainStep"]
 
 
 # What `torch.autograd.grad` and `torch.no_grad` come down to. A small step takes no longer
@@ -16,15 +19,21 @@ _set_grad_enabled = torch._C._set_grad_enabled
 class _Step:
     """Something to run on batches: a list of tensors in, a tensor or tensors out.
 
-    `lowered` is the generated function, for whoever wants to read or compile it.
+    `lowered` is the generated function, for whoever wants to read or compile it. `own` are the
+    updates of the model, `others` those of what watches it.
     """
 
     phase = 0
 
-    def __init__(self, outputs, inputs, updates):
-        gradients = self.phase == 1
-        self.lowered = lowering.lower(outputs, inputs, updates, self.phase, create_graph=gradients)
-        self.forward, self.captured = self.lowered.forward, self.lowered.captured
+    def __init__(self, model, outputs, inputs, own, others=()):
+        arguments = outputs, inputs, [*own, *others], self.phase, self.phase == 1
+        dtype = model._options.dtype
+        if dtype is None:
+            self.lowered = lowering.lower(*arguments)
+            self.forward = self.lowered.forward
+        else:
+            self.lowered, self.forward = lower_mixed([*model.outputs, *own], *arguments, dtype)
+        self.captured = self.lowered.captured
 
 
 class TrainStep(_Step):
@@ -33,41 +42,59 @@ class TrainStep(_Step):
     phase = 1
 
     def __init__(self, model, weighted):
-        compiled, optimizer = model._compiled, model.optimizer
+        compiled, optimizer, options = model._compiled, model.optimizer, model._options
         total, updates = compiled.objective(weighted)
         inputs = step_inputs(model, weighted)
         self.variables = compiled.trainable
         self.traced = not optimizer.is_direct
         if self.traced:
+            if options != Options():
+                raise ValueError(
+                    f"{type(optimizer).__name__} writes its own `get_updates`, which "
+                    "`accumulate_steps`, `precision` and `jit` cannot be combined with. Write "
+                    "`update` instead (see `kforge.optimizers.Optimizer`)."
+                )
             updates = list(optimizer.get_updates(loss=total, params=self.variables)) + updates
-        super().__init__([total], inputs, list(model.updates) + updates)
+        super().__init__(model, [total], inputs, model.updates, updates)
         self.params = tuple(v.native for v in self.variables)
-        self.checked = False
+        self.one = None
         if not self.traced:
             self.apply = optimizer.prepare(self.variables)
+            self.forward = options.compiled(self.forward)
+            if options.captures:
+                self.differentiate = self.recording(lowering.generators([total]))
 
     def __call__(self, batch):
         if self.traced:
             return self.run_traced(batch)
         before = torch.is_grad_enabled()
-        _set_grad_enabled(True)
         try:
-            with symbolic.executing(1):
-                found = self.forward(*batch, *self.captured)
-            loss = found[0]
-            if loss.dim():
-                loss = loss.mean()
-            if self.checked:
-                grads = _backward((loss,), self.one, False, False, self.params, False, False)
-            else:
-                grads = self.first_gradients(loss)
-            _set_grad_enabled(False)
-            if self.lowered.changes:
-                self.lowered.carry_out(found)
+            loss, grads = self.differentiate(batch)
             self.apply(grads)
         finally:
             _set_grad_enabled(before)
         return loss.detach()
+
+    def differentiate(self, batch):
+        """The loss, and its gradients; statistics and metrics take note. Gradients are then off."""
+        _set_grad_enabled(True)
+        with symbolic.executing(1):
+            found = self.forward(*batch, *self.captured)
+        loss = found[0]
+        if loss.dim():
+            loss = loss.mean()
+        if self.one is None:
+            grads = self.first_gradients(loss)
+        else:
+            grads = _backward((loss,), self.scale(), False, False, self.params, False, False)
+        _set_grad_enabled(False)
+        if self.lowered.changes:
+            self.lowered.carry_out(found)
+        return loss, grads
+
+    def scale(self):
+        """What the gradients of the loss are multiplied by, as `backward` takes it."""
+        return self.one
 
     def run_traced(self, batch):
         """The step of an optimizer that writes its own updates: they are part of the graph."""
@@ -78,17 +105,53 @@ class TrainStep(_Step):
         """Gradients, checked: every trainable weight must have one."""
         if not self.params:  # as in Keras, a step then only moves statistics
             return []
-        grads = torch.autograd.grad(loss, self.params, allow_unused=True)
+        self.one = (torch.ones_like(loss),)
+        grads = torch.autograd.grad(loss, self.params, self.scale(), allow_unused=True)
         missing = [v.name for v, g in zip(self.variables, grads) if g is None]
         if missing:
+            self.one = None
             raise ValueError(
                 "An operation has `None` for gradient. Please make sure that all of your ops have "
                 "a gradient defined (i.e. are differentiable). Common ops without gradient: "
                 f"K.argmax, K.round, K.eval. Weights without gradient: {missing}"
             )
-        self.one = (torch.ones_like(loss),)
-        self.checked = True
         return grads
+
+    def recording(self, generators):
+        """`differentiate`, recorded as CUDA graphs."""
+        device = self.params[0].device if self.params else torch.device("cpu")
+        if device.type != "cuda":
+            raise ValueError(
+                f'`jit="cudagraph"` needs a CUDA device; the weights of the model are on {device}.'
+            )
+        if any(variable is None for _, variable, *_ in self.lowered.changes):
+            raise ValueError(
+                '`jit="cudagraph"`: a metric or an update runs Python code on the values of every '
+                "batch, which a CUDA graph cannot."
+            )
+        return Captured(self.differentiate, [g for g in generators if g.device.type == "cuda"])
+
+
+class GatheringStep(TrainStep):
+    """A `TrainStep` whose gradients go to `gathering`, which applies them when it is time."""
+
+    def __init__(self, model, weighted):
+        super().__init__(model, weighted)
+        self.gathering = model._gathering(self.apply, self.params)
+
+    def __call__(self, batch):
+        before = torch.is_grad_enabled()
+        try:
+            loss, grads = self.differentiate(batch)
+            self.gathering.add(grads, len(batch[0]) if batch else 1)
+        finally:
+            _set_grad_enabled(before)
+        return loss.detach()
+
+    def scale(self):
+        """See `TrainStep.scale`."""
+        scaler = self.gathering.scaler
+        return self.one if scaler is None else (scaler.scale(self.one[0]),)
 
 
 class TestStep(_Step):
@@ -98,7 +161,7 @@ class TestStep(_Step):
 
     def __init__(self, model, weighted):
         total, updates = model._compiled.objective(weighted)
-        super().__init__([total], step_inputs(model, weighted), model.state_updates + updates)
+        super().__init__(model, [total], step_inputs(model, weighted), model.state_updates, updates)
 
     def __call__(self, batch):
         with symbolic.executing(0):
@@ -113,7 +176,7 @@ class PredictStep(_Step):
     """The outputs of a batch, as a tuple."""
 
     def __init__(self, model):
-        super().__init__(model.outputs, model.inputs, model.state_updates)
+        super().__init__(model, model.outputs, model.inputs, model.state_updates)
         self.count = self.lowered.outputs
         # Whether an output may be memory of an input, a weight or another output.
         self.aliases = lowering.may_alias(self.lowered)
