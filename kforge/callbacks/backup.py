@@ -36,7 +36,7 @@ class BackupAndRestore(Callback):
             )
         self.backup_dir, self.save_freq = backup_dir, save_freq
         self.delete_checkpoint = delete_checkpoint
-        self.callbacks, self.batches = [], None
+        self.callbacks, self.batches, self._due = [], None, False
         own = type(self).on_train_batch_end is BackupAndRestore.on_train_batch_end
         if save_freq == "epoch" and own:
             self.on_train_batch_end = super().on_train_batch_end  # the loop need not call it
@@ -65,8 +65,10 @@ class BackupAndRestore(Callback):
             self._resumed = None
 
     def on_train_batch_end(self, batch, logs=None):
-        """Writes a backup, if it is time."""
-        if (batch + 1) % self.save_freq == 0:
+        """Writes a backup, if it is time and no gradients wait for those of further batches."""
+        self._due = self._due or (batch + 1) % self.save_freq == 0
+        gathering = self.model._gathering()
+        if self._due and not (gathering and gathering.waiting):
             self._write(self._epoch, batch + 1)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -88,12 +90,13 @@ class BackupAndRestore(Callback):
             "weights": self.model.get_weights(),
             "optimizer": optimizer.get_weights(),
             "rates": _rates(optimizer),
+            "scaler": self.model._gathering() and self.model._gathering().state(),
             "callbacks": [{k: getattr(c, k) for k in c.state} for c in self.callbacks],
             "random": self._random_states(),
             "random_at_begin": self._at_begin if batch else None,
             "order": self._order if batch else self._current_order(),
         }
-        arrays = {}
+        self._due, arrays = False, {}
         arrays["tree"] = np.array(json.dumps(_encode(state, arrays)))
         temporary = f"{self.path}.tmp"
         with open(temporary, "wb") as f:
@@ -114,6 +117,9 @@ class BackupAndRestore(Callback):
         self.model.optimizer.set_weights(state["optimizer"])
         for name, value in state["rates"].items():
             vars(self.model.optimizer)[name].assign(value)
+        if state.get("scaler"):
+            self.model._make_train_function()
+            self.model._gathering().set_state(state["scaler"])
         for callback, values in zip(self.callbacks, state["callbacks"]):
             for name, value in values.items():
                 kind = type(getattr(callback, name, None))

@@ -32,6 +32,7 @@ def training_config(model):
         "weighted_metrics": model._compile_weighted_metrics,
         "sample_weight_mode": model.sample_weight_mode,
         "loss_weights": model.loss_weights,
+        **model._options.saved(),  # none of them by default
     }
 
 
@@ -50,7 +51,8 @@ def compile_arguments(config, output_names):
         found[key] = config.get(key)
     for key in ("metrics", "weighted_metrics"):
         found[key] = _renamed(_resolved(config.get(key), metrics), output_names)
-    return found
+    options = ("accumulate_steps", "precision")
+    return {**found, **{key: config[key] for key in options if key in config}}
 
 
 def _optimizer_config(config):

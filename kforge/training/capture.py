@@ -2,10 +2,15 @@
 
 import torch
 
-__all__ = ["Captured"]
+__all__ = ["Captured", "can_record"]
 
 # Libraries choose and load their kernels in the first runs, which cannot be recorded.
 _WARM_UP = 3
+
+
+def can_record(device=None):
+    """Whether there is a device that records graphs; whether `device` is one."""
+    return torch.cuda.is_available() if device is None else device.type == "cuda"
 
 
 class Captured:

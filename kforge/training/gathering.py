@@ -48,8 +48,17 @@ class Gathering:
             self.discard()
             self._step(grads)
 
+    def state(self):
+        """The factor and how it came about: numbers by name; none but in float16."""
+        return {} if self.scaler is None else self.scaler.state_dict()
+
+    def set_state(self, state):
+        """Goes on from what `state` gave."""
+        if self.scaler is not None:
+            self.scaler.load_state_dict(state)
+
     def _step(self, grads):
-        if self.scaler is None:
+        if self.scaler is None or not grads:
             self.apply(grads)
             return
         params = self.param_groups[0]["params"]

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from . import capture
+
 __all__ = ["Options"]
 
 _PRECISIONS = {None: None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -35,7 +37,7 @@ class Options:
                 '`jit` must be None, "compile", "cudagraph", or a function that compiles '
                 f"functions, such as `torch.compile`; got {self.jit!r}."
             )
-        if self.captures and not torch.cuda.is_available():
+        if self.captures and not capture.can_record():
             raise ValueError(
                 '`jit="cudagraph"` needs a CUDA device, and torch sees none here. '
                 '`jit="compile"` works on every device.'

@@ -3,7 +3,7 @@
 import torch
 
 from .. import lowering, symbolic
-from .capture import Captured
+from . import capture
 from .options import Options
 from .precision import lower_mixed
 
@@ -120,7 +120,7 @@ class TrainStep(_Step):
     def recording(self, generators):
         """`differentiate`, recorded as CUDA graphs."""
         device = self.params[0].device if self.params else torch.device("cpu")
-        if device.type != "cuda":
+        if not capture.can_record(device):
             raise ValueError(
                 f'`jit="cudagraph"` needs a CUDA device; the weights of the model are on {device}.'
             )
@@ -129,7 +129,9 @@ class TrainStep(_Step):
                 '`jit="cudagraph"`: a metric or an update runs Python code on the values of every '
                 "batch, which a CUDA graph cannot."
             )
-        return Captured(self.differentiate, [g for g in generators if g.device.type == "cuda"])
+        return capture.Captured(
+            self.differentiate, [g for g in generators if g.device.type == "cuda"]
+        )
 
 
 class GatheringStep(TrainStep):
