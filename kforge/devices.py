@@ -7,7 +7,7 @@ import torch
 
 from .config import ThreadStack
 
-__all__ = ["current_device", "device", "parse_device"]
+__all__ = ["current_device", "default_device", "device", "parse_device", "scope_device"]
 
 _scopes = ThreadStack()
 
@@ -29,16 +29,31 @@ def parse_device(name):
     return torch.device("cuda", number)
 
 
+def scope_device():
+    """The device of the innermost scope, None outside of any."""
+    return _scopes.stack[-1] if _scopes.stack else None
+
+
+def default_device():
+    """The current CUDA device, the first unless something chose another; else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device())
+
+
 def current_device():
-    """The device of the innermost scope, else the first CUDA device, else the CPU."""
-    if _scopes.stack:
-        return _scopes.stack[-1]
-    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    """The device of the innermost scope, else the default one."""
+    return scope_device() or default_device()
 
 
 @contextlib.contextmanager
 def device(name):
-    """Within this scope, variables are made on the device `name` (see `parse_device`)."""
+    """Within this scope, variables are made on the device `name` (see `parse_device`), and what
+    layers and backend functions record will be computed there, wherever its inputs come from.
+
+    >>> with kforge.device("/gpu:1"):
+    ...     encoded_b = shared_lstm(tweet_b)
+    """
     _scopes.stack.append(parse_device(name))
     try:
         yield

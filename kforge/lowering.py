@@ -10,7 +10,8 @@ import operator
 import torch
 from torch import fx
 
-from . import generated, passes, symbolic
+from . import generated, passes, placement, symbolic
+from .devices import default_device
 from .symbolic import KerasTensor, Op, Symbolic, leaves
 from .variable import UPDATES, Variable, _update, is_update, to_numpy, update
 
@@ -281,6 +282,11 @@ def lower(outputs, inputs=(), updates=(), phase=0, create_graph=False):
     return builder.build(list(outputs), list(updates), create_graph)
 
 
+# Operations that are not computed, or that work wherever their arguments are.
+_UNPLACED = {_grad, _update, after, learning_phase, phase_select}
+_UNPLACED |= {symbolic.constant, symbolic.placeholder}
+
+
 class Builder:
     """Generates functions. Subclasses may place the tensors that a graph holds otherwise (`hold`),
     or compute operations otherwise (`call`)."""
@@ -289,7 +295,7 @@ class Builder:
         self.inputs, self.phase = list(inputs), phase
         self.graph = fx.Graph()
         self.nodes = {}  # Op, (Op, index) or id(tensor) -> fx node
-        self.captured = []
+        self.captured, self.homes = [], {}  # tensors that the graph holds; {node: device} of them
         self.tracked = set()
         self.changes = []
 
@@ -299,10 +305,15 @@ class Builder:
         n, changes = len(results), []
         for kind, variable, operands, extra in self.changes:
             positions = list(range(len(results), len(results) + len(operands)))
+            if self.placed and variable is not None:
+                to = variable.device
+                operands = [self.graph.call_function(placement.move, (x, to)) for x in operands]
             results += operands
             change = UPDATES[kind][0] if variable is not None else kind
             changes.append((change, variable, positions, extra))
         self.graph.output(tuple(results))
+        if self.placed:
+            placement.place(self.graph, self.homes)
         passes.optimize(self.graph)
         module = fx.GraphModule(torch.nn.Module(), self.graph, "Lowered")
         return Lowered(module, self.captured, n, changes, self.needs_grad, self.phase)
@@ -317,8 +328,13 @@ class Builder:
             self.tracked |= {x.key if isinstance(x, KerasTensor) else id(x) for x in op.args[1]}
         self.create_graph = create_graph or (len(grads) > 1 and _nested(grads))
         self.place(order, outputs)
+        self.placed = any(op.device is not None for op in order)
         for op in order:
             self.emit(op)
+            if self.placed and op.func not in _UNPLACED:
+                node = self.nodes[op, None]
+                node = node.args[0] if node.target is _track else node
+                node.meta["device"] = op.device or default_device()
         for value in updates:
             self.value(value, side_effect=True)
         self.needs_grad = bool(grads)
@@ -341,7 +357,9 @@ class Builder:
     def hold(self, tensor):
         """The node of a tensor that the graph holds: a parameter, to which it is passed."""
         self.captured.append(tensor)
-        return self.parameter(getattr(tensor, "keras_name", "constant"))
+        node = self.parameter(getattr(tensor, "keras_name", "constant"))
+        self.homes[node] = tensor.device
+        return node
 
     def parameter(self, name):
         """A parameter of the generated function, under a name that no other has."""
@@ -369,6 +387,7 @@ class Builder:
         elif op.func is _grad:
             ys, xs = ([self.value(t) for t in ts] for ts in op.args)
             node = self.graph.call_function(_grad, (ys, xs, self.create_graph))
+            node.meta["gradients_of"] = xs
         else:
             node = self.call(op)
         if (op, None) in self.tracked and node.target is not _track:
@@ -453,23 +472,6 @@ class Builder:
 
 def _nested(grads):
     return any(op.func is _grad for g in grads for op in ancestors(g.args[0]))
-
-
-# Operations that always give memory of their own.
-_FRESH = {
-    *(torch.softmax, torch.sigmoid, torch.tanh, torch.relu, torch.relu_, torch.exp),
-    *(torch.nn.functional.linear, torch.conv1d, torch.conv2d, torch.conv3d, torch.matmul),
-    *(torch.cat, torch.stack, torch.mean, torch.sum, torch.lstm, torch.gru),
-    *(operator.add, operator.sub, operator.mul, operator.truediv),
-}
-
-
-def may_alias(lowered):
-    """Whether an output may share memory with an input, a variable or another output."""
-    outputs = next(iter(reversed(lowered.module.graph.nodes))).args[0][: lowered.outputs]
-    if len(set(outputs)) != len(outputs):
-        return True
-    return any(node.op != "call_function" or node.target not in _FRESH for node in outputs)
 
 
 # ---- evaluation -------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """Code that asks for values, as one operation of a graph."""
 
+from contextlib import nullcontext
+
 import torch
 
-from .devices import current_device
+from .devices import current_device, device, scope_device
 from .symbolic import (
     KerasTensor,
     NeedsValue,
@@ -27,11 +29,13 @@ def attempt(function, args, kwargs=None, name=None, detached=False):
     try:
         return function(*args, **kwargs)
     except NeedsValue as needed:
+        scope = scope_device()
 
         def run(*args, **kwargs):
             if detached:
                 args, kwargs = _map(_detached, args), _map(_detached, kwargs)
-            return _map(_result_tensor, function(*args, **kwargs))
+            with device(scope) if scope else nullcontext():
+                return _map(_result_tensor, function(*args, **kwargs))
 
         run.__name__ = name or getattr(function, "__name__", type(function).__name__)
         found = []

@@ -163,14 +163,16 @@ _serials = itertools.count()
 
 
 class Op:
-    """A recorded operation: what to call, with what; its number; the names of the layers around."""
+    """A recorded operation: what to call, with what; its number; the names of the layers around;
+    the device of the scope that it was recorded in."""
 
-    __slots__ = ("args", "func", "kwargs", "name", "scope", "serial")
+    __slots__ = ("args", "device", "func", "kwargs", "name", "scope", "serial")
 
     def __init__(self, func, args=(), kwargs=None, name=None):
         self.func, self.args, self.kwargs = func, args, kwargs or {}
         self.name = name or getattr(func, "__name__", type(func).__name__)
         self.serial, self.scope = next(_serials), config.scope()
+        self.device = devices.scope_device()
 
     def __repr__(self):
         return f"<Op {self.name}>"
@@ -353,7 +355,10 @@ def _value_of(x):
             f"{x!r} is symbolic, but was met while a step runs on values. Code that branches on "
             "values can only use tensors that it is given; pass this one as an input."
         )
-    return x.view if isinstance(x, Symbolic) else x
+    if not isinstance(x, Symbolic):
+        return x
+    device = devices.scope_device()  # code that runs as one operation, in a scope
+    return x.view if device is None else x.view.to(device)
 
 
 @contextlib.contextmanager

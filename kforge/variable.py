@@ -188,7 +188,7 @@ class Variable(Symbolic):
 
     def _reader(self):
         if is_executing():
-            return self.view
+            return _value_of(self)
         return record(torch.clone, self)
 
     read_value = value = _reader

@@ -224,6 +224,12 @@ class Model(TrainingMethods, Layer):
         found = self._metrics + [m for layer in self.layers for m in layer._all_metrics()]
         return list({id(m): (m, v) for m, v in found}.values())
 
+    def _reported(self):
+        """(metric, tensor that it is the mean of) for those that the model's inputs suffice for."""
+        found = self._all_metrics()
+        known = lowering.computable([value for _, value in found], self.inputs or [])
+        return [(metric, value) for metric, value in found if value in known]
+
     def _determined(self, pairs):
         """The tensors of (tensor, inputs it depends on) that the model's inputs suffice for."""
         known = lowering.computable([x for x, on in pairs if on is not None], self.inputs or [])
@@ -384,6 +390,11 @@ class Model(TrainingMethods, Layer):
         return dump_yaml(self._described(), **kwargs)
 
     # ---- files ----
+
+    @property
+    def _original(self):
+        """The model that files hold: this one, unless it only stands for another."""
+        return self
 
     def save(self, filepath, overwrite=True, include_optimizer=True):
         """Saves architecture, weights and optimizer to HDF5, or to safetensors if `filepath` ends

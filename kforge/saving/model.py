@@ -40,19 +40,21 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True):
     """
     if not may_write(filepath, overwrite):
         return
-    check_restorable(model)
-    config = {"class_name": type(model).__name__, "config": model.get_config()}
-    training = training_config(model) if include_optimizer else None
+    original = model._original
+    check_restorable(original)
+    config = {"class_name": type(original).__name__, "config": original.get_config()}
+    trained = model if model.optimizer is not None else original
+    training = training_config(trained) if include_optimizer else None
     with open_writer(filepath) as writer:
         writer.text("keras_version", KERAS_VERSION)
         writer.text("backend", BACKEND)
         writer.text("model_config", dump_json(config))
-        write_layers(writer.group("model_weights"), model.layers)
+        write_layers(writer.group("model_weights"), original.layers)
         if training is not None:
             writer.text("training_config", dump_json(training))
-            if model.optimizer.weights:
+            if trained.optimizer.weights:
                 group = writer.group("optimizer_weights")
-                write_arrays(group, named_arrays(model.optimizer.weights))
+                write_arrays(group, named_arrays(trained.optimizer.weights))
 
 
 # ---- loading ------------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ def save_weights(model, filepath, overwrite=True):
     """
     if not may_write(filepath, overwrite):
         return
+    model = model._original
     with open_writer(filepath) as writer:
         write_layers(writer, model.layers)
         if writer.keeps_config:
@@ -124,6 +125,7 @@ def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=Fa
     Without `by_name`, layers that have weights are paired in order; with it, by their names. With
     `skip_mismatch`, layers of other shapes are left out rather than refused. With `reshape`,
     arrays may have another shape of the same size. Nothing is changed if there is an error.
+    Weights that Keras saved of the `multi_gpu_model` of a model are taken for the model's own.
     Returns a `LoadReport`. Raises `ValueError` for a file that does not fit the model.
     """
     if skip_mismatch and not by_name:
@@ -131,6 +133,7 @@ def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=Fa
             "When calling `load_weights` with `skip_mismatch=True`, pass `by_name=True`, too: "
             "without names, every layer has to match."
         )
+    model = model._original
     with open_reader(filepath) as reader:
         version = reader.text("keras_version")
         group = reader
@@ -141,7 +144,19 @@ def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=Fa
                 f"Model {model.name!r} has no weights to load into: call it on data, or "
                 "`build` it, first."
             )
-        return read_layers(group, model.layers, by_name, skip_mismatch, reshape, version)
+        layers = [model] if _is_of_parallel(group, model) else model.layers
+        return read_layers(group, layers, by_name, skip_mismatch, reshape, version)
+
+
+def _is_of_parallel(reader, model):
+    """Whether a group has the weights of a model that contains `model` and no others."""
+    saved = [entry for entry in saved_layers(reader) if entry.names]
+    return (
+        len(saved) == 1
+        and len(saved[0].names) == len(model.weights)
+        and saved[0].name not in {layer.name for layer in model.layers}
+        and sum(bool(layer.weights) for layer in model.layers) > 1
+    )
 
 
 def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=False, version=None):

@@ -131,7 +131,7 @@ class Compiled:
         """All stateful metrics, in the order of the logs after the loss."""
         means = [e.loss_metric for e in self.endpoints if e.loss_metric is not None]
         own = [m for e in self.endpoints for m, _ in e.metrics]
-        return means + own + [m for m, _ in self.model._all_metrics()]
+        return means + own + [m for m, _ in self.model._reported()]
 
     @property
     def metrics_names(self):
@@ -166,7 +166,7 @@ class Compiled:
                     endpoint.target, endpoint.output, sample_weight=weight
                 )
                 updates += to_updates(changed)
-        for metric, value in self.model._all_metrics():
+        for metric, value in self.model._reported():
             updates += to_updates(metric.update_state(value))
         for extra in self.model.losses:
             extra = torch.mean(extra) if len(extra.shape) else extra

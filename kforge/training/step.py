@@ -1,5 +1,7 @@
 """Steps: functions of one batch, lowered once and then run as they are."""
 
+import operator
+
 import torch
 
 from .. import lowering, symbolic
@@ -181,7 +183,7 @@ class PredictStep(_Step):
         super().__init__(model, model.outputs, model.inputs, model.state_updates)
         self.count = self.lowered.outputs
         # Whether an output may be memory of an input, a weight or another output.
-        self.aliases = lowering.may_alias(self.lowered)
+        self.aliases = _may_alias(self.lowered)
 
     def __call__(self, batch):
         with symbolic.executing(0):
@@ -196,3 +198,20 @@ def step_inputs(model, weighted):
     fed = model._compiled.fed
     weights = [e.sample_weight for e, given in zip(fed, weighted) if given]
     return [*model.inputs, *(e.target for e in fed), *weights]
+
+
+# Operations that always give memory of their own.
+_FRESH = {
+    *(torch.softmax, torch.sigmoid, torch.tanh, torch.relu, torch.relu_, torch.exp),
+    *(torch.nn.functional.linear, torch.conv1d, torch.conv2d, torch.conv3d, torch.matmul),
+    *(torch.cat, torch.stack, torch.mean, torch.sum, torch.lstm, torch.gru),
+    *(operator.add, operator.sub, operator.mul, operator.truediv),
+}
+
+
+def _may_alias(lowered):
+    """Whether an output may share memory with an input, a variable or another output."""
+    outputs = next(iter(reversed(lowered.module.graph.nodes))).args[0][: lowered.outputs]
+    if len(set(outputs)) != len(outputs):
+        return True
+    return any(node.op != "call_function" or node.target not in _FRESH for node in outputs)
