@@ -2,12 +2,11 @@
 
 import json
 import os
-import random
 
 import numpy as np
-import torch
 
 from .. import lowering
+from ..utils.seeding import random_states, set_random_states
 from ..variable import Variable
 from .base import Callback
 
@@ -61,7 +60,7 @@ class BackupAndRestore(Callback):
     def on_train_batch_begin(self, batch, logs=None):
         """Goes on with the random numbers of the batch after which the backup was written."""
         if self._resumed is not None:
-            self._set_random_states(self._resumed)
+            set_random_states(self._resumed, self._generators())
             self._resumed = None
 
     def on_train_batch_end(self, batch, logs=None):
@@ -135,7 +134,7 @@ class BackupAndRestore(Callback):
             self.batches.order = state["order"]
         if state["batch"]:
             self._resumed = state["random"]
-        self._set_random_states(state["random_at_begin"] or state["random"])
+        set_random_states(state["random_at_begin"] or state["random"], self._generators())
 
     def _current_order(self):
         """The order of the samples, which the next epoch shuffles further; None for streams."""
@@ -147,26 +146,7 @@ class BackupAndRestore(Callback):
         return lowering.generators([self.model.total_loss])
 
     def _random_states(self):
-        kind, keys, *rest = np.random.get_state()
-        return {
-            "python": random.getstate(),
-            "numpy": [kind, keys, *rest],
-            "torch": torch.get_rng_state().numpy(),
-            "cuda": [s.numpy() for s in torch.cuda.get_rng_state_all()]
-            if torch.cuda.is_available()
-            else [],
-            "own": [g.get_state().numpy() for g in self._generators()],
-        }
-
-    def _set_random_states(self, states):
-        version, keys, rest = states["python"]
-        random.setstate((version, tuple(keys), rest))
-        np.random.set_state(tuple(states["numpy"]))
-        torch.set_rng_state(torch.from_numpy(states["torch"]))
-        if states["cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([torch.from_numpy(s) for s in states["cuda"]])
-        for generator, state in zip(self._generators(), states["own"]):
-            generator.set_state(torch.from_numpy(state))
+        return random_states(self._generators())
 
 
 def _rates(optimizer):

@@ -57,6 +57,7 @@ class Gathering:
         if self.scaler is not None:
             self.scaler.load_state_dict(state)
 
+    @torch.no_grad()
     def _step(self, grads):
         if self.scaler is None or not grads:
             self.apply(grads)

@@ -1,157 +1,23 @@
 """`compile`, `fit`, `evaluate`, `predict` and their kin: the training half of `Model`."""
 
-import dataclasses
-import warnings
-
 import numpy as np
 
-from .. import optimizers
 from . import loop
-from .compile import Compiled
-from .data import ArrayBatches, adapt_arrays, model_device
-from .gathering import Gathering
+from .compile_methods import CompileMethods
+from .data import ArrayBatches, adapt_arrays
 from .one_batch import OneBatchMethods, plain_batch, register_plain
-from .options import Options
-from .step import GatheringStep, PredictStep, TestStep, TrainStep
+from .rate_search import search_rate
+from .step import PredictStep
 from .streams import DiskBatches, StreamBatches, is_on_disk, is_stream, peek
 
 __all__ = ["TrainingMethods", "refuse"]
 
 
-class TrainingMethods(OneBatchMethods):
-    """Methods that `Model` inherits. State: `optimizer`, `_compiled`, and the lowered steps."""
+class TrainingMethods(CompileMethods, OneBatchMethods):
+    """Methods that `Model` inherits."""
 
-    optimizer = None
     history = None
     stop_training = False
-    _compiled = None
-    _options = Options()
-
-    # ---- compile ----
-
-    def compile(
-        self,
-        optimizer,
-        loss=None,
-        metrics=None,
-        loss_weights=None,
-        sample_weight_mode=None,
-        weighted_metrics=None,
-        target_tensors=None,
-        **kwargs,
-    ):
-        """Configures training: optimizer, losses, metrics, as names, functions or objects.
-
-        Lists and dictionaries give one for each output. The weights that are trainable now are
-        those that training will change. Raises `ValueError` for names and lengths that do not fit.
-
-        Keywords beyond Keras's make training faster or smaller (`kforge.training.options`):
-        `accumulate_steps` batches make one step of the optimizer, with their mean gradient; an
-        epoch that ends in between takes a step with what there is. `precision="bf16"` or "fp16"
-        runs the model under autocast, with losses and metrics in float32. `jit="compile"` compiles
-        the training step's forward and backward pass with `torch.compile`, `jit="cudagraph"`
-        replays them as a CUDA graph.
-        """
-        known = {f.name for f in dataclasses.fields(Options)}
-        unknown = {name: value for name, value in kwargs.items() if name not in known}
-        if unknown:
-            raise TypeError(f"compile: unrecognized keyword arguments: {unknown}")
-        options = Options(**kwargs)
-        chosen = optimizers.get(optimizer)
-        arguments = (
-            loss,
-            metrics,
-            loss_weights,
-            sample_weight_mode,
-            weighted_metrics,
-            target_tensors,
-        )
-        compiled = Compiled(self, *arguments) if self.outputs else None
-        if options != self._options and self.outputs:
-            self._functions = {}
-        self._options = options
-        self.optimizer, self._compile_arguments = chosen, arguments
-        self.loss = [] if loss is None else loss
-        self.loss_weights, self.sample_weight_mode = loss_weights, sample_weight_mode
-        self._compile_metrics, self._compile_weighted_metrics = metrics, weighted_metrics
-        self._is_compiled = True
-        self._adopt(compiled)
-
-    def _adopt(self, compiled):
-        self._compiled, self._steps = compiled, {}
-        if compiled is not None:
-            self._collected_trainable_weights = compiled.trainable
-
-    def _require_compiled(self):
-        if self.optimizer is None:
-            raise RuntimeError(
-                "You must compile a model before training/testing. Use "
-                "`model.compile(optimizer, loss)`."
-            )
-        if self._compiled is None:
-            self._adopt(Compiled(self, *self._compile_arguments))
-
-    def _step(self, kind, weighted):
-        key = (kind, tuple(weighted))
-        if issubclass(kind, TrainStep):
-            key += (id(self.optimizer),)
-        if key not in self._steps:
-            self._steps[key] = kind(self, weighted)
-        return self._steps[key]
-
-    def _train_step(self, weighted):
-        self._warn_if_trainable_changed()
-        return self._step(GatheringStep if self._options.gathers else TrainStep, weighted)
-
-    def _gathering(self, apply=None, params=()):
-        """Where gradients wait for the optimizer, common to all steps; None if they do not."""
-        key = ("gathering", id(self.optimizer))
-        if key not in self._steps and apply is not None:
-            device = model_device(self).type
-            self._steps[key] = Gathering(apply, params, device, self._options)
-        return self._steps.get(key)
-
-    def _test_step(self, weighted):
-        return self._step(TestStep, weighted)
-
-    def _predict_step(self):
-        if "predict" not in self._functions:
-            self._functions["predict"] = PredictStep(self)
-        return self._functions["predict"]
-
-    def _warn_if_trainable_changed(self):
-        if {id(w) for w in self.trainable_weights} != {id(w) for w in self._compiled.trainable}:
-            warnings.warn(
-                "Discrepancy between trainable weights and collected trainable weights, did you "
-                "set `model.trainable` without calling `model.compile` after?",
-                stacklevel=3,
-            )
-
-    @property
-    def metrics_names(self):
-        """Names of the values that training reports, "loss" first."""
-        return self._compiled.metrics_names if self._compiled else ["loss"]
-
-    @property
-    def metrics(self):
-        """The metric objects."""
-        return self._compiled.metrics if self._compiled else []
-
-    @property
-    def total_loss(self):
-        """The symbolic loss; feed `inputs`, `targets` and `sample_weights` to compute it."""
-        self._require_compiled()
-        return self._compiled.objective()[0]
-
-    @property
-    def targets(self):
-        """Symbolic targets of the outputs that have a loss."""
-        return [e.target for e in self._compiled.trained]
-
-    @property
-    def sample_weights(self):
-        """Symbolic sample weights of the outputs that have a loss."""
-        return [e.sample_weight for e in self._compiled.trained]
 
     # ---- fit, evaluate, predict ----
 
@@ -343,6 +209,49 @@ class TrainingMethods(OneBatchMethods):
             found = loop.predict(self, batches, self._hooks(callbacks, batches, verbose, "predict"))
         return found[0] if len(found) == 1 else found
 
+    def lr_find(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        start_lr=1e-7,
+        end_lr=10.0,
+        steps=100,
+        sample_weight=None,
+        class_weight=None,
+        shuffle=True,
+        smoothing=0.95,
+        divergence=4.0,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+    ):
+        """Looks for a learning rate: `steps` training steps at rates that grow from `start_lr` to
+        `end_lr` in equal ratios (Smith, arXiv:1506.01186).
+
+        Data are what `fit` takes, seen again when they end. The search ends early when the loss,
+        smoothed with weight `smoothing`, passes `divergence` times its minimum. The model, its
+        optimizer and all random numbers are then as before; of a generator, batches are gone.
+        Gives a `RateSearch` with `learning_rates`, `losses`, `suggestion` and `plot()`.
+
+        >>> found = model.lr_find(x, y)
+        >>> model.optimizer.lr = found.suggestion
+        """
+        if not (0 < start_lr < end_lr and steps > 1):
+            raise ValueError(
+                "lr_find needs 0 < start_lr < end_lr and at least 2 steps; got "
+                f"start_lr={start_lr}, end_lr={end_lr}, steps={steps}."
+            )
+        rates = np.geomspace(start_lr, end_lr, steps)
+        if is_stream(x):
+            refuse(y=y, sample_weight=sample_weight)
+            _refuse_batch_size(batch_size)
+            passes = steps * self._options.accumulate_steps if not hasattr(x, "__len__") else None
+            options = (max_queue_size, workers, use_multiprocessing, class_weight, shuffle)
+            x = self._stream(x, passes, "steps", *options)
+        batches, _ = self._batches(x, y, sample_weight, class_weight, batch_size, shuffle, None)
+        return search_rate(self, batches, rates, smoothing, divergence)
+
     def fit_generator(
         self,
         generator,
@@ -435,11 +344,6 @@ class TrainingMethods(OneBatchMethods):
             count_mode="steps" if batches.counts_steps else "samples",
             mode=mode,
         )
-
-    def reset_metrics(self):
-        """Metrics start anew."""
-        for metric in self.metrics:
-            metric.reset_states()
 
     # ---- helpers ----
 

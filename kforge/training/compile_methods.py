@@ -1,0 +1,150 @@
+"""`compile`, and the steps that it prepares."""
+
+import dataclasses
+import warnings
+
+from .. import optimizers
+from .compile import Compiled
+from .data import model_device
+from .gathering import Gathering
+from .options import Options
+from .step import GatheringStep, PredictStep, TestStep, TrainStep
+
+__all__ = ["CompileMethods"]
+
+
+class CompileMethods:
+    """Methods of `Model` that say how it is trained. State: `optimizer`, `_compiled`, `_steps`."""
+
+    optimizer = None
+    _compiled = None
+    _options = Options()
+
+    def compile(
+        self,
+        optimizer,
+        loss=None,
+        metrics=None,
+        loss_weights=None,
+        sample_weight_mode=None,
+        weighted_metrics=None,
+        target_tensors=None,
+        **kwargs,
+    ):
+        """Configures training: optimizer, losses, metrics, as names, functions or objects.
+
+        Lists and dictionaries give one for each output. The weights that are trainable now are
+        those that training will change. Raises `ValueError` for names and lengths that do not fit.
+
+        Keywords beyond Keras's make training faster or smaller (`kforge.training.options`):
+        `accumulate_steps` batches make one step of the optimizer, with their mean gradient; an
+        epoch that ends in between takes a step with what there is. `precision="bf16"` or "fp16"
+        runs the model under autocast, with losses and metrics in float32. `jit="compile"` compiles
+        the training step's forward and backward pass with `torch.compile`, `jit="cudagraph"`
+        replays them as a CUDA graph.
+        """
+        known = {f.name for f in dataclasses.fields(Options)}
+        unknown = {name: value for name, value in kwargs.items() if name not in known}
+        if unknown:
+            raise TypeError(f"compile: unrecognized keyword arguments: {unknown}")
+        options = Options(**kwargs)
+        chosen = optimizers.get(optimizer)
+        arguments = (
+            loss,
+            metrics,
+            loss_weights,
+            sample_weight_mode,
+            weighted_metrics,
+            target_tensors,
+        )
+        compiled = Compiled(self, *arguments) if self.outputs else None
+        if options != self._options and self.outputs:
+            self._functions = {}
+        self._options = options
+        self.optimizer, self._compile_arguments = chosen, arguments
+        self.loss = [] if loss is None else loss
+        self.loss_weights, self.sample_weight_mode = loss_weights, sample_weight_mode
+        self._compile_metrics, self._compile_weighted_metrics = metrics, weighted_metrics
+        self._is_compiled = True
+        self._adopt(compiled)
+
+    def _adopt(self, compiled):
+        self._compiled, self._steps = compiled, {}
+        if compiled is not None:
+            self._collected_trainable_weights = compiled.trainable
+
+    def _require_compiled(self):
+        if self.optimizer is None:
+            raise RuntimeError(
+                "You must compile a model before training/testing. Use "
+                "`model.compile(optimizer, loss)`."
+            )
+        if self._compiled is None:
+            self._adopt(Compiled(self, *self._compile_arguments))
+
+    def _step(self, kind, weighted):
+        key = (kind, tuple(weighted))
+        if issubclass(kind, TrainStep):
+            key += (id(self.optimizer),)
+        if key not in self._steps:
+            self._steps[key] = kind(self, weighted)
+        return self._steps[key]
+
+    def _train_step(self, weighted):
+        self._warn_if_trainable_changed()
+        return self._step(GatheringStep if self._options.gathers else TrainStep, weighted)
+
+    def _gathering(self, apply=None, params=()):
+        """Where gradients wait for the optimizer, common to all steps; None if they do not."""
+        key = ("gathering", id(self.optimizer))
+        if key not in self._steps and apply is not None:
+            device = model_device(self).type
+            self._steps[key] = Gathering(apply, params, device, self._options)
+        return self._steps.get(key)
+
+    def _test_step(self, weighted):
+        return self._step(TestStep, weighted)
+
+    def _predict_step(self):
+        if "predict" not in self._functions:
+            self._functions["predict"] = PredictStep(self)
+        return self._functions["predict"]
+
+    def _warn_if_trainable_changed(self):
+        if {id(w) for w in self.trainable_weights} != {id(w) for w in self._compiled.trainable}:
+            warnings.warn(
+                "Discrepancy between trainable weights and collected trainable weights, did you "
+                "set `model.trainable` without calling `model.compile` after?",
+                stacklevel=3,
+            )
+
+    @property
+    def metrics_names(self):
+        """Names of the values that training reports, "loss" first."""
+        return self._compiled.metrics_names if self._compiled else ["loss"]
+
+    @property
+    def metrics(self):
+        """The metric objects."""
+        return self._compiled.metrics if self._compiled else []
+
+    @property
+    def total_loss(self):
+        """The symbolic loss; feed `inputs`, `targets` and `sample_weights` to compute it."""
+        self._require_compiled()
+        return self._compiled.objective()[0]
+
+    @property
+    def targets(self):
+        """Symbolic targets of the outputs that have a loss."""
+        return [e.target for e in self._compiled.trained]
+
+    @property
+    def sample_weights(self):
+        """Symbolic sample weights of the outputs that have a loss."""
+        return [e.sample_weight for e in self._compiled.trained]
+
+    def reset_metrics(self):
+        """Metrics start anew."""
+        for metric in self.metrics:
+            metric.reset_states()
