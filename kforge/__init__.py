@@ -22,6 +22,7 @@ from . import (
     tuning,
     utils,
 )
+from .compat import pitfalls
 from .compat.paths import install, uninstall
 from .devices import device
 from .layers import Input
@@ -62,12 +63,15 @@ __all__ = [
 
 
 def load_ipython_extension(shell):
-    """``%load_ext kforge``: from now on `import keras` means kforge in this notebook."""
+    """``%load_ext kforge``: the notebook runs as a script does with ``python -m kforge``."""
     install()
+    if pitfalls.wanted():
+        pitfalls.restore()
 
 
 def unload_ipython_extension(shell):
     """``%unload_ext kforge`` undoes that."""
+    pitfalls.withdraw()
     uninstall()
 
 

@@ -3,33 +3,52 @@
 import builtins
 import importlib.machinery
 import io
+import linecache
 import os
 import pkgutil
 import runpy
 import sys
 import types
 
+from .compat import pitfalls
 from .compat.paths import install
 
 DEMO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "demo", "digits.py")
 
 USAGE = """\
-usage: python -m kforge SCRIPT [ARGUMENT ...]     run a script in which `import keras` is kforge
-       python -m kforge -m MODULE [ARGUMENT ...]  the same for a module
-       python -m kforge --demo                    train a small network on handwritten digits
+usage: python -m kforge [--no-shims] SCRIPT [ARGUMENT ...]
+       python -m kforge [--no-shims] -m MODULE [ARGUMENT ...]
+       python -m kforge [--no-shims] -c CODE [ARGUMENT ...]
+       python -m kforge [--no-shims] - [ARGUMENT ...]
+       python -m kforge --demo
+
+Runs a script, a module, code, or what comes from the standard input, as `python` does, but with
+`import keras` meaning kforge; or trains a small network on handwritten digits (--demo).
+
+The program also finds again what newer versions of Python, NumPy and other packages have removed,
+such as `np.float`; not so with --no-shims, or KFORGE_SHIMS=0 in the environment. Options of Python
+itself go before -m: python -u -m kforge SCRIPT.
 """
 
 
 def main():
-    match sys.argv[1:]:
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--no-shims"]:
+        os.environ[pitfalls.VARIABLE] = "0"  # for the program's own runs of the runner, too
+        del arguments[0]
+    match arguments:
         case ["-h" | "--help"]:
             print(USAGE, end="")
-        case ["-m", module, *arguments]:
-            _run(_run_module, module, ["-m", *arguments])
         case ["--demo"]:
             _run(_run_path, DEMO, [DEMO])
-        case [path, *arguments] if not path.startswith("-"):
-            _run(_run_path, path, [path, *arguments])
+        case ["-m", module, *rest]:
+            _run(_run_module, module, ["-m", *rest])
+        case ["-c", code, *rest]:
+            _run(_run_code, code, ["-c", *rest])
+        case ["-", *rest]:
+            _run(_run_input, sys.stdin, ["-", *rest])
+        case [path, *rest] if not path.startswith("-"):
+            _run(_run_path, path, [path, *rest])
         case _:
             sys.stderr.write(USAGE)
             sys.exit(2)
@@ -69,8 +88,15 @@ def _from_program(traceback):
     return kept
 
 
-def _run_module(name):
+def _prepare():
+    """What is done just before the program runs, and after `sys.path` is its own."""
     install()
+    if pitfalls.wanted():
+        pitfalls.restore()
+
+
+def _run_module(name):
+    _prepare()
     runpy._run_module_as_main(name)
 
 
@@ -84,7 +110,7 @@ def _run_path(path):
         del sys.path[0]  # the working directory, which `-m kforge` put there
     if is_container or not is_safe_path:
         sys.path.insert(0, folder)
-    install()
+    _prepare()
     if is_container:
         runpy._run_module_as_main("__main__", alter_argv=False)
     else:
@@ -104,7 +130,33 @@ def _run_file(path):
     program.__file__ = path
     program.__cached__ = None
     program.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
-    exec(compile(source, path, "exec", dont_inherit=True), vars(program))
+    _execute(source, path)
+
+
+def _run_code(code):
+    _start_in_folder()
+    if sys.version_info >= (3, 13):  # there, tracebacks show the lines of such code
+        linecache.cache["<string>"] = (len(code), None, code.splitlines(True), "<string>")
+    _execute(code, "<string>")
+
+
+def _run_input(stream):
+    _start_in_folder()
+    program = sys.modules["__main__"]
+    program.__file__, program.__cached__ = "<stdin>", None
+    _execute(stream.read(), "<stdin>")
+
+
+def _start_in_folder():
+    """Python looks for the modules of code without a file in the working directory."""
+    if not getattr(sys.flags, "safe_path", sys.flags.isolated):
+        sys.path[0] = ""
+    sys.modules["__main__"].__loader__ = importlib.machinery.BuiltinImporter
+    _prepare()
+
+
+def _execute(source, name):
+    exec(compile(source, name, "exec", dont_inherit=True), vars(sys.modules["__main__"]))
 
 
 if __name__ == "__main__":

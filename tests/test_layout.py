@@ -27,7 +27,7 @@ LEVELS = """
     models
     utils.layer_utils utils.losses_utils utils.metrics_utils utils.multi_gpu_utils
     utils.test_utils utils.vis_utils
-    applications compat.tensorflow. datasets preprocessing wrappers
+    applications compat.removed compat.scipy_misc compat.tensorflow. datasets preprocessing wrappers
     __init__
     __main__
 """

@@ -19,7 +19,7 @@ print(sys.modules["__main__"].__dict__ is globals())
 
 ERRORS = """
 import sys
-how = sys.argv[1]
+how = sys.argv[1] if __name__ == "__main__" else "imported"
 def fail():
     if how == "exit": sys.exit(3)
     if how == "message": sys.exit("good bye")
@@ -31,7 +31,14 @@ def fail():
         1 / 0
     except ZeroDivisionError as e:
         raise ValueError(how) from e
-fail()
+if how != "imported": fail()
+"""
+
+
+CODE = """
+import sys
+print(sorted(globals()), __name__, __package__, __doc__, __spec__, __loader__)
+print(sys.argv, [sys.path[0]], globals().get("__file__"), __import__("errors").__name__)
 """
 
 
@@ -42,6 +49,7 @@ def run(*command, cwd, **environ):
         [sys.executable, *command],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": paths, **environ},
+        input=CODE + "1 / 0\n",
         capture_output=True,
         text=True,
         timeout=120,
@@ -79,6 +87,9 @@ def folder(tmp_path):
         ["broken.py"],
         ["missing.py"],
         ["-m", "missing"],
+        ["-c", CODE, "-m", "x y"],
+        ["-c", "x = ("],
+        ["-", "-c"],
     ],
     ids=" ".join,
 )
@@ -124,11 +135,24 @@ if __name__ == "__main__":
     assert "stdout='False\\nkforge\\n', stderr=''" in child
 
 
+def test_the_program_finds_again_what_was_removed_unless_told_not_to(tmp_path):
+    code = (
+        "import os, subprocess, sys; import numpy as np; print(np.float, flush=True); "
+        "code = 'import keras, numpy as np; print(np.asscalar(np.ones(1)))'; "
+        "sys.exit(subprocess.run([sys.executable, '-c', code]).returncode)"
+    )
+    status, out, err = run("-m", "kforge", "-c", code, cwd=tmp_path)
+    assert (status, out) == (0, "<class 'float'>\n1.0\n"), err
+    for command, environ in (["--no-shims"], {}), ([], {"KFORGE_SHIMS": "0"}):
+        status, out, err = run("-m", "kforge", *command, "-c", code, cwd=tmp_path, **environ)
+        assert (status, out) == (1, "") and "no attribute 'float'" in err
+
+
 def test_what_it_does_not_understand_is_an_error(tmp_path):
     status, out, err = run("-m", "kforge", "--no-such-option", cwd=tmp_path)
-    assert (status, out) == (2, "") and "usage: python -m kforge SCRIPT" in err
+    assert (status, out) == (2, "") and "usage: python -m kforge [--no-shims] SCRIPT" in err
     status, out, err = run("-m", "kforge", "--help", cwd=tmp_path)
-    assert (status, err) == (0, "") and "usage: python -m kforge SCRIPT" in out
+    assert (status, err) == (0, "") and "usage: python -m kforge [--no-shims] SCRIPT" in out
 
 
 def test_the_demo_learns_to_read_digits(tmp_path):

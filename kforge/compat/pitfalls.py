@@ -1,0 +1,239 @@
+"""What Python, NumPy and other packages took away since Keras 2's days, given back to old programs.
+
+The tables below say what. Names are added where they are absent; nothing that exists changes, but
+for the few functions of `WIDENED`, which then accept again what they accepted. A module that the
+program has not imported yet is seen to when it is.
+
+The runner and ``%load_ext kforge`` call `restore`, and processes that they start do; importing
+kforge does not. ``KFORGE_SHIMS=0`` in the environment leaves everything as it is.
+"""
+
+import collections.abc
+import importlib
+import importlib.machinery
+import os
+import sys
+import warnings
+
+__all__ = ["MODULES", "NAMES", "VARIABLE", "WIDENED", "restore", "wanted", "withdraw"]
+
+#: The environment variable: "0" forbids `restore`, "1" tells new processes to do it.
+VARIABLE = "KFORGE_SHIMS"
+
+_STYLES = """
+    bright colorblind dark dark-palette darkgrid deep muted notebook paper pastel poster talk ticks
+    white whitegrid
+"""
+
+#: Names that are gone: {module, or module:object in it: names}. Each is NAME=NOW, NOW being a name
+#: at the same place, one elsewhere (module:name), a module (module:), or (.name) one of `removed`.
+NAMES = {
+    "PIL.Image": "ANTIALIAS=LANCZOS CUBIC=BICUBIC LINEAR=BILINEAR",
+    "PIL.ImageDraw:ImageDraw": "textsize=.textsize",
+    "PIL.ImageFont:FreeTypeFont": "getsize=.getsize",
+    "PIL.ImageFont:ImageFont": "getsize=.getsize",
+    "base64": "decodestring=decodebytes encodestring=encodebytes",
+    "collections": " ".join(f"{n}=collections.abc:{n}" for n in collections.abc.__all__),
+    "fractions": "gcd=math:gcd",
+    "h5py:Dataset": "value=.dataset_value",
+    "inspect": "getargspec=.getargspec",
+    "matplotlib.cm": "get_cmap=.get_cmap",
+    "matplotlib.style:library": "seaborn=seaborn-v0_8 "
+    + " ".join(f"seaborn-{n}=seaborn-v0_8-{n}" for n in _STYLES.split()),
+    "numpy": (
+        "bool=builtins:bool complex=builtins:complex float=builtins:float int=builtins:int"
+        " long=builtins:int object=builtins:object str=builtins:str unicode=builtins:str"
+        " bool8=bool_ cfloat=complex128 complex_=complex128 float_=float64 longfloat=longdouble"
+        " object0=object_ singlecomplex=complex64 string_=bytes_ unicode_=str_"
+        " Inf=inf Infinity=inf NAN=nan NINF=.NINF NZERO=.NZERO NaN=nan PINF=inf PZERO=.PZERO"
+        " infty=inf"
+        " alltrue=all asfarray=.asfarray asscalar=.asscalar cumproduct=cumprod in1d=.in1d"
+        " mat=asmatrix msort=.msort product=prod rank=ndim round_=round row_stack=vstack"
+        " sometrue=any trapz=trapezoid typeDict=sctypeDict"
+        " AxisError=numpy.exceptions:AxisError ComplexWarning=numpy.exceptions:ComplexWarning"
+        " RankWarning=numpy.exceptions:RankWarning"
+        " VisibleDeprecationWarning=numpy.exceptions:VisibleDeprecationWarning"
+    ),
+    "os": "errno=errno:",
+    "pandas:DataFrame": "append=.append as_matrix=.as_matrix iteritems=items",
+    "pandas:Series": "append=.append as_matrix=.as_matrix iteritems=items",
+    "scipy": "misc=scipy.misc:",
+    "scipy.misc": " ".join(
+        f"{n}=kforge.compat.scipy_misc:{n}"
+        for n in "bytescale fromimage imread imresize imrotate imsave toimage".split()
+    ),
+    "threading:Thread": "isAlive=is_alive",
+    "time": "clock=process_time",
+    "unittest:TestCase": (
+        "assertAlmostEquals=assertAlmostEqual assertEquals=assertEqual"
+        " assertItemsEqual=assertCountEqual assertNotAlmostEquals=assertNotAlmostEqual"
+        " assertNotEquals=assertNotEqual assertNotRegexpMatches=assertNotRegex"
+        " assertRaisesRegexp=assertRaisesRegex assertRegexpMatches=assertRegex assert_=assertTrue"
+    ),
+}
+
+#: Functions that accept less than they did: {module, or module:class: names}; `removed` has, under
+#: each of the names after the "=", what makes of a function one that accepts it again.
+WIDENED = {
+    "h5py:AttributeManager": "__getitem__=decodable",
+    "h5py:File": "__init__=creating",
+    "json:JSONDecoder": "__init__=ignoring_encoding",
+    "random": "sample=sampling_sets",
+    "sklearn.utils.class_weight": "compute_class_weight=taking_positions",
+    "yaml": "load=loading_safely",
+}
+
+#: Modules that are gone, and what stands for them.
+MODULES = {
+    "imp": "kforge.compat.imp",
+    "scipy.misc": "kforge.compat.scipy_misc",
+    "scipy.ndimage.filters": "scipy.ndimage",
+    "scipy.ndimage.interpolation": "scipy.ndimage",
+    "scipy.ndimage.measurements": "scipy.ndimage",
+    "scipy.ndimage.morphology": "scipy.ndimage",
+    "sklearn.cross_validation": "sklearn.model_selection",
+    "sklearn.externals.joblib": "joblib",
+    "sklearn.externals.six": "six",
+    "sklearn.grid_search": "sklearn.model_selection",
+    "sklearn.learning_curve": "sklearn.model_selection",
+}
+
+_REMOVED = "kforge.compat.removed"
+_ABSENT = object()
+_undo = []  # what `withdraw` has to call, last first
+
+
+def wanted():
+    """Whether the environment lets the runner call `restore`: it does unless it says no."""
+    return os.environ.get(VARIABLE) != "0"
+
+
+def restore():
+    """Gives back what the tables list, in this process and in those that it starts."""
+    if _undo:
+        return
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = "1"
+    _undo.append(lambda: _set_variable(before))
+    finder = _Finder()
+    sys.meta_path.insert(0, finder)
+    _undo.append(lambda: sys.meta_path.remove(finder))
+    for name in _places():
+        if name in sys.modules:
+            _mend(name)
+
+
+def withdraw():
+    """Takes back what `restore` gave."""
+    while _undo:
+        _undo.pop()()
+
+
+def _set_variable(value):
+    if value is None:
+        os.environ.pop(VARIABLE, None)
+    else:
+        os.environ[VARIABLE] = value
+
+
+def _places():
+    """{module: the keys of `NAMES` and `WIDENED` that are about it}."""
+    found = {}
+    for key in [*NAMES, *WIDENED]:
+        found.setdefault(key.partition(":")[0], []).append(key)
+    return found
+
+
+class _Finder:
+    """Sees to modules of the tables when they are imported, and finds those that are gone."""
+
+    def __init__(self):
+        self.places = _places()
+
+    def find_spec(self, name, path=None, target=None):
+        """A module's spec, if it is in a table; None otherwise."""
+        if name not in self.places and name not in MODULES:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is None:
+            return importlib.machinery.ModuleSpec(name, self) if name in MODULES else None
+        if name in self.places and spec.loader is not None:
+            _mend_after_loading(spec.loader)
+        return spec
+
+    def create_module(self, spec):
+        """Python makes an empty one, for `exec_module` to replace."""
+
+    def exec_module(self, module):
+        """Puts what stands for the module in its place."""
+        name = module.__name__
+        sys.modules[name] = importlib.import_module(MODULES[name])
+        _undo.append(lambda: sys.modules.pop(name, None))
+
+
+def _mend_after_loading(loader):
+    load = loader.exec_module
+
+    def exec_module(module):
+        del loader.exec_module
+        load(module)
+        _mend(module.__name__)
+
+    loader.exec_module = exec_module
+
+
+def _mend(module):
+    """Does what the tables say about a module that is loaded."""
+    for key in _places()[module]:
+        name, _, attribute = key.partition(":")
+        holder = sys.modules[name]
+        if attribute:
+            holder = getattr(holder, attribute)
+        for word in NAMES.get(key, "").split():
+            old, _, now = word.partition("=")
+            if not _has(holder, old):
+                _put(holder, old, _find(holder, now))
+        for word in WIDENED.get(key, "").split():
+            old, _, maker = word.partition("=")
+            _put(holder, old, _find(holder, f".{maker}")(vars(holder)[old]))
+
+
+def _has(holder, name):
+    if isinstance(holder, dict):
+        return name in holder
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's, that a name will come back in another sense
+        return hasattr(holder, name)
+
+
+def _find(holder, now):
+    """What stands for a name; `_ABSENT` where that is gone too."""
+    module, colon, name = now.rpartition(":")
+    if now.startswith("."):
+        return getattr(importlib.import_module(_REMOVED), now[1:])
+    if colon:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # `scipy.misc` is empty by now
+            holder = importlib.import_module(module)
+    if not name:
+        return holder
+    return holder.get(name, _ABSENT) if isinstance(holder, dict) else getattr(holder, name, _ABSENT)
+
+
+def _put(holder, name, value):
+    """Sets a name until `withdraw`."""
+    table = holder if isinstance(holder, dict) else vars(holder)
+    old = table.get(name, _ABSENT)
+    _undo.append(lambda: _assign(holder, name, old))
+    _assign(holder, name, value)
+
+
+def _assign(holder, name, value):
+    if isinstance(holder, dict):
+        holder.pop(name, None) if value is _ABSENT else holder.update({name: value})
+    elif value is not _ABSENT:
+        setattr(holder, name, value)
+    elif name in vars(holder):
+        delattr(holder, name)

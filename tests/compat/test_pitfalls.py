@@ -1,0 +1,156 @@
+"""Names and functions that old programs use and newer packages have not."""
+
+import collections
+import importlib
+import json
+import os
+import random
+import sys
+import time
+import unittest
+
+import h5py
+import numpy as np
+import pytest
+
+from kforge.compat import pitfalls
+
+
+@pytest.fixture
+def restored():
+    pitfalls.restore()
+    yield
+    pitfalls.withdraw()
+
+
+def snapshot():
+    return {
+        **{("numpy", name): value for name, value in vars(np).items()},
+        **{("collections", name): value for name, value in vars(collections).items()},
+        **{("h5py", name): value for name, value in vars(h5py.File).items()},
+        "random": random.sample,
+        "environ": dict(os.environ),
+        "finders": list(sys.meta_path),
+    }
+
+
+def test_what_is_restored_is_taken_back():
+    before = snapshot()
+    pitfalls.restore()
+    pitfalls.restore()
+    assert np.float is float and os.environ["KFORGE_SHIMS"] == "1"
+    pitfalls.withdraw()
+    assert snapshot() == before
+
+
+def test_what_exists_is_left_alone(restored, monkeypatch):
+    pitfalls.withdraw()
+    monkeypatch.setattr(np, "asscalar", "mine", raising=False)
+    pitfalls.restore()
+    assert np.asscalar == "mine"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # where it still exists
+def test_numpy(restored):
+    assert np.zeros(2, dtype=np.bool).dtype == bool
+    assert (np.int, np.object, np.str, np.float_) == (int, object, str, np.float64)
+    assert np.asscalar(np.array([3])) == 3 and type(np.asscalar(np.array([3]))) is int
+    assert np.product([2, 3]) == 6 and np.isnan(np.NaN) and np.NINF == -np.inf
+    assert np.in1d([[1, 2]], [2, 5]).tolist() == [False, True]
+    assert np.in1d([1, 2], [2], invert=True).tolist() == [True, False]
+    assert np.msort([[3, 1], [2, 4]]).tolist() == [[2, 1], [3, 4]]
+    assert np.asfarray([1]).dtype == np.float64 and np.asfarray([1], np.int32).dtype == np.float64
+    assert issubclass(np.VisibleDeprecationWarning, Warning)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # where it still exists
+def test_python(restored):
+    assert isinstance([], collections.Iterable) and isinstance({}, collections.Mapping)
+    assert 0 < time.clock() <= time.process_time()
+    assert os.errno.EEXIST
+    unittest.TestCase().assertItemsEqual([1, 2], [2, 1])
+    assert json.loads('{"a": 1}', encoding="utf-8") == {"a": 1}
+    assert json.loads("[1.5]", parse_float=str) == ["1.5"]
+    assert random.sample({7}, 1) == [7] and random.sample([8], k=1) == [8]
+    inspect = importlib.import_module("inspect")
+    assert inspect.getargspec(lambda a, b=1, *c: 0).args == ["a", "b"]
+
+
+def test_h5py(restored, tmp_path):
+    path = tmp_path / "features.h5"
+    with h5py.File(path) as f:  # created, as with h5py 2
+        f["x"] = np.arange(3)
+        f["n"] = 5
+        f.attrs["config"] = b"{}"
+        f.attrs["count"] = 2
+    with h5py.File(path) as f:
+        assert f.mode == "r"
+        assert f["x"].value.tolist() == [0, 1, 2] and f["n"].value == 5
+        assert f.attrs["config"].decode("utf-8") == f.attrs["config"] == "{}"
+        assert type(f.attrs["config"].decode("utf-8")) is str and f.attrs["count"] == 2
+    with pytest.raises(OSError):
+        h5py.File(tmp_path / "missing.h5", "r")
+
+
+def test_yaml_loads_plain_objects_only(restored):
+    yaml = importlib.import_module("yaml")
+    assert yaml.load("a: [1, b]") == {"a": [1, "b"]}
+    with pytest.raises(yaml.constructor.ConstructorError):
+        yaml.load("!!python/object/apply:os.getpid []")
+    assert yaml.load("a: 1", Loader=yaml.BaseLoader) == {"a": "1"}
+
+
+def test_modules_that_are_gone(restored):
+    from sklearn.cross_validation import train_test_split
+    from sklearn.externals import joblib
+    from sklearn.utils.class_weight import compute_class_weight
+
+    assert joblib is sys.modules["joblib"] and joblib.__spec__.name == "joblib"
+    assert train_test_split is sys.modules["sklearn.model_selection"].train_test_split
+    weights = compute_class_weight("balanced", np.array([0, 1]), [0, 1, 1])
+    np.testing.assert_allclose(weights, [1.5, 0.75])
+    pitfalls.withdraw()
+    assert "sklearn.cross_validation" not in sys.modules
+
+
+def test_modules_are_seen_to_when_they_are_imported(restored, tmp_path, monkeypatch):
+    (tmp_path / "late.py").write_text("before = hasattr(__import__('numpy'), 'float')\nnew = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(pitfalls.NAMES, "late", "old=new gone=nowhere")
+    pitfalls.withdraw()
+    pitfalls.restore()
+    late = importlib.import_module("late")
+    assert late.old == late.new == 1 and late.before and not hasattr(late, "gone")
+    assert "exec_module" not in vars(late.__spec__.loader)
+    del sys.modules["late"]
+
+
+def test_fonts_and_filters_of_pillow(restored):
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default()
+    draw = ImageDraw.Draw(Image.new("L", (50, 50)))
+    assert Image.ANTIALIAS == Image.LANCZOS
+    width, height = draw.textsize("hello", font)
+    assert (width, height) == font.getsize("hello") and width > height > 0
+    assert draw.textsize("hello\nyou", font)[1] > 2 * height - 5
+
+
+def test_matplotlib(restored):
+    matplotlib = pytest.importorskip("matplotlib")
+    from matplotlib import cm, style
+
+    assert cm.get_cmap("jet", 3).N == 3 and cm.get_cmap(cm.get_cmap()).name == "viridis"
+    with matplotlib.rc_context():
+        style.use("seaborn-whitegrid")
+
+
+def test_pandas(restored):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    assert frame.as_matrix().tolist() == [[1, 3], [2, 4]]
+    assert frame.as_matrix(["b"]).tolist() == [[3], [4]]
+    assert frame.append({"a": 5, "b": 6}, ignore_index=True)["a"].tolist() == [1, 2, 5]
+    assert frame.append([frame]).index.tolist() == [0, 1, 0, 1]
+    assert frame["a"].append(frame["b"]).tolist() == [1, 2, 3, 4]
+    assert [name for name, _ in frame.iteritems()] == ["a", "b"]
