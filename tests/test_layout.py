@@ -29,7 +29,7 @@ LEVELS = """
     utils.test_utils utils.vis_utils
     applications compat.removed compat.scipy_misc compat.tensorflow. datasets preprocessing wrappers
     __init__
-    __main__
+    __main__ convert
 """
 
 MAX_LINES = 500

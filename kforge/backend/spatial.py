@@ -271,10 +271,16 @@ def _pool_padded(x, size, strides, totals, mode):
 
 
 def resize(x, factors, data_format=None, interpolation="nearest"):
-    """Images made larger by whole factors, by repetition or by (bi)linear interpolation."""
+    """Images made larger by whole factors, by repetition or by (bi)linear interpolation.
+
+    "bilinear" is TensorFlow 1's, "bilinear_half_pixel" TensorFlow 2's.
+    """
     x = channels_first(x, data_format)
+    scale = tuple(float(f) for f in factors)
     if interpolation == "nearest":
-        x = F.interpolate(x, scale_factor=tuple(float(f) for f in factors), mode="nearest")
+        x = F.interpolate(x, scale_factor=scale, mode="nearest")
+    elif interpolation == "bilinear_half_pixel":
+        x = F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
     else:
         x = apply(_bilinear, x, tuple(int(f) for f in factors))
     return channels_last(x, data_format)

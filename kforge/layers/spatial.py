@@ -85,6 +85,8 @@ class _PerAxis(_Spatial):
 class _UpSampling(_PerAxis):
     """Makes each axis `size` times longer: "nearest" repeats, "bilinear" interpolates.
 
+    "bilinear_half_pixel" is what TensorFlow 2 calls bilinear; models of tf.keras have it.
+
     Shape: (batch, *sizes, channels) -> (batch, *(sizes * size), channels).
     """
 
@@ -94,7 +96,7 @@ class _UpSampling(_PerAxis):
         super().__init__(**kwargs)
         self._set_data_format(data_format)
         self.size = normalize_tuple(size, self.rank, "size")
-        if interpolation not in ("nearest", "bilinear"):
+        if interpolation not in ("nearest", "bilinear", "bilinear_half_pixel"):
             raise ValueError(
                 f"Layer {self.name}: the `interpolation` argument should be one of "
                 f'"nearest" or "bilinear". Received: {interpolation!r}'

@@ -4,17 +4,18 @@ import inspect
 
 from ..engine.layer import Layer, layers
 from ..registry import CustomObjectScope
-from .dialects import translate
+from .dialects import modern, translate
 from .text import load_json, load_yaml
 
 __all__ = ["check_restorable", "model_from_config", "model_from_json", "model_from_yaml"]
 
 
-def model_from_config(config, custom_objects=None):
+def model_from_config(config, custom_objects=None, version=None):
     """A new model of {"class_name", "config"}, in the words of any Keras 1 to 3.
 
-    Names become classes only as `custom_objects` and kforge itself define them. Raises
-    `ValueError` for names that they do not, `TypeError` for what is no such dictionary.
+    Names become classes only as `custom_objects` and kforge itself define them. `version`: of the
+    Keras that wrote the config, where this does not say so itself. Raises `ValueError` for names
+    that nothing defines, `TypeError` for what is no such dictionary.
     """
     if not isinstance(config, dict):
         hint = " For a list of layers, use `Sequential.from_config`." * isinstance(config, list)
@@ -22,8 +23,10 @@ def model_from_config(config, custom_objects=None):
             "`model_from_config` expects a dictionary with the keys 'class_name' and 'config', got "
             f"{type(config).__name__}.{hint}"
         )
+    version = config.get("keras_version") or version
     with CustomObjectScope(custom_objects or {}):
-        return layers.deserialize(translate(config, layers), custom_objects)
+        config = translate(modern(config, version), layers)
+        return layers.deserialize(config, custom_objects)
 
 
 def model_from_json(json_string, custom_objects=None):

@@ -8,7 +8,7 @@ from .. import constraints, initializers, losses, metrics, regularizers
 from ..registry import has_arg
 from .op_layers import KINDS, translate_operation
 
-__all__ = ["translate"]
+__all__ = ["modern", "translate"]
 
 ANY = object()
 
@@ -53,6 +53,37 @@ VALUES = {
     "DTypePolicy": lambda item: _dtype(item["config"]["name"]),
     "function": lambda item: item["config"],
 }
+
+
+def modern(value, version):
+    """`value`, a configuration of this version of Keras, where the same words mean other things.
+
+    Since TensorFlow 2 (tf.keras's "2.2.4-tf" and all from 2.4 on) images are enlarged between the
+    centres of pixels. Raises `ValueError` for what only Keras 3 computes.
+    """
+    words = (version or "2").split("-")
+    numbers = [int(n) if n.isdigit() else 0 for n in words[0].split(".")]
+    if len(words) == 1 and numbers < [2, 4]:
+        return value
+    return _modern(value, numbers >= [3])
+
+
+def _modern(value, is_keras3):
+    if isinstance(value, (list, tuple)):
+        return type(value)(_modern(item, is_keras3) for item in value)
+    if not isinstance(value, dict):
+        return value
+    value = {name: _modern(item, is_keras3) for name, item in value.items()}
+    if value.get("interpolation") == "bilinear":
+        value["interpolation"] = "bilinear_half_pixel"
+    for name in ("activation", "recurrent_activation"):
+        if is_keras3 and value.get(name) == "hard_sigmoid":
+            raise ValueError(
+                f"Layer {value.get('name')!r} has {name}='hard_sigmoid', which is another function "
+                "in Keras 3 than in Keras 2 (relu6(x + 3) / 6, not 0.2 * x + 0.5) and not possible "
+                "here."
+            )
+    return value
 
 
 def translate(value, layers):

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import warnings
 
 import torch
 from torch import fx
@@ -52,7 +53,12 @@ def to_program(model, data_format="channels_last"):
         )
         unknown = {i: torch.export.Dim.DYNAMIC for i, n in enumerate(shape) if n is None}
         dynamic.append({**unknown, 0: batch} if 0 in unknown else unknown)
-    return torch.export.export(module, tuple(examples), dynamic_shapes=tuple(dynamic), strict=False)
+    with warnings.catch_warnings():
+        # torch's recurrent modules hold their weights a second time, in a list.
+        warnings.filterwarnings("ignore", "The tensor attributes .*_flat_weights")
+        return torch.export.export(
+            module, tuple(examples), dynamic_shapes=tuple(dynamic), strict=False
+        )
 
 
 def to_onnx(model, path, data_format="channels_last"):
@@ -71,7 +77,8 @@ def to_onnx(model, path, data_format="channels_last"):
         )
     program, names = to_program(model, data_format), model.output_names
     outputs = [n if names.count(n) == 1 else f"{n}_{i}" for i, n in enumerate(names)]
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what torch has to say about itself
         made = torch.onnx.export(program, output_names=outputs, dynamo=True, verbose=False)
     with atomic_write(path) as file:
         file.write(made.model_proto.SerializeToString())

@@ -25,7 +25,14 @@ from .weights import (
     write_layers,
 )
 
-__all__ = ["load_model", "pickle_model", "save_model", "unpickle_model"]
+__all__ = [
+    "describe_model",
+    "load_model",
+    "pickle_model",
+    "save_model",
+    "unpickle_model",
+    "write_model",
+]
 
 
 # ---- saving -------------------------------------------------------------------------------------
@@ -42,19 +49,29 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True):
         return
     original = model._original
     check_restorable(original)
-    config = {"class_name": type(original).__name__, "config": original.get_config()}
+    description = describe_model(original)
     trained = model if model.optimizer is not None else original
     training = training_config(trained) if include_optimizer else None
     with open_writer(filepath) as writer:
-        writer.text("keras_version", KERAS_VERSION)
-        writer.text("backend", BACKEND)
-        writer.text("model_config", dump_json(config))
-        write_layers(writer.group("model_weights"), original.layers)
-        if training is not None:
-            writer.text("training_config", dump_json(training))
-            if trained.optimizer.weights:
-                group = writer.group("optimizer_weights")
-                write_arrays(group, named_arrays(trained.optimizer.weights))
+        write_model(writer, original, description, training, trained.optimizer)
+
+
+def describe_model(model):
+    """The architecture as {"class_name", "config"}."""
+    return {"class_name": type(model).__name__, "config": model.get_config()}
+
+
+def write_model(writer, model, description, training, optimizer, version=KERAS_VERSION):
+    """Writes a model, with this description of its architecture, and of its training if any."""
+    writer.text("keras_version", version)
+    writer.text("backend", BACKEND)
+    writer.text("model_config", dump_json(description))
+    write_layers(writer.group("model_weights"), model.layers)
+    if training is not None:
+        writer.text("training_config", dump_json(training))
+        if optimizer.weights:
+            group = writer.group("optimizer_weights")
+            write_arrays(group, named_arrays(optimizer.weights))
 
 
 # ---- loading ------------------------------------------------------------------------------------
@@ -78,10 +95,11 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
             raise ValueError(f"No model found in {reader.where()}; it has {kind}.")
         trust = functions.trusting_bytecode if not safe_mode else CustomObjectScope
         with trust(), initializers.deferred(reader.check_size) as pending:
-            model = model_from_config(load_json(text, "model_config"), custom_objects)
+            config, version = load_json(text, "model_config"), reader.text("keras_version")
+            model = model_from_config(config, custom_objects, version)
         has_all = reader.has("model_weights")  # safetensors of weights have the config, too
         group = reader.group("model_weights") if has_all else reader
-        report = read_layers(group, model.layers, version=reader.text("keras_version"))
+        report = read_layers(group, model.layers, version=version)
         pending.finish(report.variables)
         if compile:
             _restore_training(model, reader, custom_objects)

@@ -11,7 +11,7 @@ from .. import backend as K
 from ..backend.values import as_list
 from ..engine.layer import Layer, layers
 
-__all__ = ["OPERATIONS", "TFOperation", "translate_operation"]
+__all__ = ["OPERATIONS", "TFOperation", "express_operation", "translate_operation"]
 
 KINDS = ("TFOpLambda", "SlicingOpLambda")
 CONSTANT = "_CONSTANT_VALUE"
@@ -45,6 +45,37 @@ def translate_operation(described):
     config = {**described["config"], "arguments": [first, others]}
     calls = [[[*origin, {}] for origin in origins]]
     return {**described, "class_name": "TFOperation", "config": config, "inbound_nodes": calls}
+
+
+def express_operation(described):
+    """The description of a `TFOperation` in tf.keras's words: undoes `translate_operation`."""
+    config = dict(described["config"])
+    first, others = config.pop("arguments")
+    (call,) = described["inbound_nodes"]
+    origins = [origin[:3] for origin in call]
+
+    def argument(value):
+        if isinstance(value, list):
+            return [argument(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "ellipsis" in value:
+            return {"class_name": "__ellipsis__"}
+        if "tensor" in value:
+            return origins[value["tensor"]]
+        return {name: argument(item) for name, item in value.items()}
+
+    others = argument(others)
+    several = isinstance(first, list)
+    values = first if several else [first]
+    calls = [[*(argument(v) if isinstance(v, dict) else (CONSTANT, -1, v)), others] for v in values]
+    kind = KINDS[config["function"] == "__operators__.getitem"]
+    return {
+        **described,
+        "class_name": kind,
+        "config": config,
+        "inbound_nodes": [calls] if several else calls,
+    }
 
 
 class TFOperation(Layer):

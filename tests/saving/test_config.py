@@ -189,3 +189,34 @@ class TestHostile:
             model_from_json('{"class_name":' * 1000)
         with pytest.raises(UnsafeFileError):
             model_from_yaml("!!python/object/apply:os.system [true]")
+
+
+# ---- the same words, of other versions ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted"),
+    [
+        ("2.3.1", [0, 0.25, 0.5, 0.75, 1, 1, 1, 1]),
+        ("2.2.4-tf", [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1]),
+        ("2.15.0", [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1]),
+        ("3.5.0", [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1]),
+    ],
+)
+def test_bilinear_is_between_centres_of_pixels_since_tensorflow_2(version, wanted):
+    model = Sequential(
+        [L.UpSampling2D((1, 4), interpolation="bilinear", input_shape=(1, 2, 1), name="up")]
+    )
+    described = {**json.loads(model.to_json()), "keras_version": version}
+    found = model_from_json(json.dumps(described))
+    np.testing.assert_allclose(found.predict(np.array([[[[0.0], [1.0]]]]))[0, 0, :, 0], wanted)
+    again = model_from_json(found.to_json())
+    assert again.layers[0].interpolation == found.layers[0].interpolation
+
+
+def test_the_hard_sigmoid_of_keras_3_is_another_function():
+    model = Sequential([L.LSTM(2, input_shape=(3, 2), recurrent_activation="hard_sigmoid")])
+    described = {**json.loads(model.to_json()), "keras_version": "2.15.0"}
+    model_from_json(json.dumps(described))
+    with pytest.raises(ValueError, match="has recurrent_activation='hard_sigmoid', which is anoth"):
+        model_from_json(json.dumps({**described, "keras_version": "3.0.0"}))
