@@ -39,8 +39,8 @@ MAX_FUNCTION_LINES = 60
 EAGER = {"torch", "numpy"}
 LAZY = {
     "h5py", "yaml", "safetensors",
-    "IPython", "PIL", "matplotlib", "onnx", "onnxscript", "pandas", "pydot", "requests", "scipy",
-    "sklearn", "tensorboard",
+    "IPython", "PIL", "matplotlib", "onnx", "onnxruntime", "onnxscript", "pandas", "pydot",
+    "requests", "scipy", "sklearn", "tensorboard",
 }  # fmt: skip
 
 
