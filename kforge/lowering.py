@@ -10,7 +10,7 @@ import operator
 import torch
 from torch import fx
 
-from . import generated, passes, placement, symbolic
+from . import generated, passes, placement, rules, symbolic
 from .devices import default_device
 from .symbolic import KerasTensor, Op, Symbolic, leaves
 from .variable import UPDATES, Variable, _update, is_update, to_numpy, update
@@ -161,9 +161,12 @@ def _live_results(op, reached):
             value.requires_grad_()
         return value
 
+    args, kwargs = symbolic._map(probe, op.args), symbolic._map(probe, op.kwargs)
     try:
+        if rules.is_smooth(op.func, args):
+            return [None] if rules.infer(op.func, args, kwargs).dtype.is_floating_point else []
         with torch.enable_grad():
-            out = op.func(*symbolic._map(probe, op.args), **symbolic._map(probe, op.kwargs))
+            out = op.func(*args, **kwargs)
     except Exception:  # an operation that cannot run without values: assume that it has a gradient
         return [None]
     if isinstance(out, (list, tuple)):
@@ -256,14 +259,18 @@ class Lowered:
 
     def run(self, inputs):
         """Outputs for a list of inputs, with updates carried out; gradients only if needed."""
-        grad = torch.enable_grad() if self.needs_grad else torch.no_grad()
-        with symbolic.executing(self.phase), grad:
-            found = self.forward(*inputs, *self.captured)
+        found = self.compute(inputs)
         self.carry_out(found)
         return found[: self.outputs]
 
+    def compute(self, inputs):
+        """Outputs, and what `carry_out` takes. An output may be memory of a variable."""
+        grad = torch.enable_grad() if self.needs_grad else torch.no_grad()
+        with symbolic.executing(self.phase), grad:
+            return self.forward(*inputs, *self.captured)
+
     def carry_out(self, found):
-        """Changes the variables, from what the generated function returned."""
+        """Changes the variables, from what `compute` gave."""
         with torch.no_grad():
             for change, variable, positions, extra in self.changes:
                 if variable is None:

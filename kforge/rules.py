@@ -13,7 +13,7 @@ import operator
 import torch
 import torch.nn.functional as F
 
-__all__ = ["infer"]
+__all__ = ["infer", "is_smooth"]
 
 _RULES = {}
 _NUMBERS = (bool, int, float, str, type(None))
@@ -30,6 +30,14 @@ def infer(func, args, kwargs):
         if found is not None:
             return found
     return func(*args, **kwargs)
+
+
+def is_smooth(func, args):
+    """Whether there is a rule, and gradients flow from all floating arguments to all such results.
+
+    Running such an operation on meta tensors, to see that, would be as slow.
+    """
+    return func in _RULES and func not in _NOT_SMOOTH and _all_plain(args)
 
 
 def _all_plain(args):
@@ -270,6 +278,13 @@ def _recurrent(x, states, params, has_biases, layers, dropout, train, bidirectio
     units = first.shape[-1] * (2 if bidirectional else 1)
     outputs = _new((*x.shape[:2], units), x.dtype)
     return (outputs, *map(_like, states)) if several else (outputs, _like(states))
+
+
+# Those whose results do not depend on all arguments.
+_NOT_SMOOTH = {
+    *(torch.zeros_like, torch.ones_like, torch.batch_norm, torch.native_batch_norm),
+    *(torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu),
+}
 
 
 @_rule(F.cross_entropy)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from kforge import rules
+from kforge.symbolic import leaves
 
 
 def x(*shape, dtype=torch.float32):
@@ -104,6 +105,22 @@ def test_rules_agree_with_operations(case):
         assert f.is_meta and f.shape == w.shape and f.dtype is w.dtype
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case[0].__name__)
+def test_gradients_flow_through_smooth_operations_and_no_others(case):
+    func, *args = case
+
+    def tracked(tree):
+        if isinstance(tree, (list, tuple)):
+            return type(tree)(map(tracked, tree))
+        is_float = isinstance(tree, torch.Tensor) and tree.is_floating_point()
+        return tree.clone().requires_grad_() if is_float else tree
+
+    if rules.is_smooth(func, to_meta(args)):
+        out = func(*tracked(args))
+        floats = any(x.is_floating_point() for x in leaves(args) if isinstance(x, torch.Tensor))
+        assert out.requires_grad is (floats and out.is_floating_point())
+
+
 @pytest.mark.parametrize(
     "func, args, message",
     [
@@ -132,7 +149,7 @@ def test_building_and_training_does_not_import_torchs_compiler():
 import sys
 import numpy as np
 import kforge
-from kforge import layers as L
+from kforge import backend as K, layers as L
 model = kforge.Sequential([
     L.Conv2D(4, 3, strides=2, padding="same", activation="relu", input_shape=(8, 8, 3)),
     L.BatchNormalization(), L.MaxPooling2D(), L.Dropout(0.5), L.Flatten(),
@@ -143,6 +160,8 @@ model.fit(np.ones((4, 8, 8, 3)), np.eye(3)[[0, 1, 2, 0]], verbose=0)
 model = kforge.Sequential([L.Embedding(9, 4, mask_zero=True), L.LSTM(3), L.Dense(1)])
 model.compile("rmsprop", "mse")
 model.fit(np.ones((4, 5)), np.ones((4, 1)), verbose=0)
+w, x = K.variable(np.ones((4, 2))), K.placeholder((None, 4))
+K.function([x], K.gradients(K.mean(K.square(K.dot(x, w))), [x, w]))([np.ones((3, 4))])
 print(sorted({"torch._dynamo", "sympy"} & set(sys.modules)))
 """
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

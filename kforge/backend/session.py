@@ -122,8 +122,11 @@ class Function:
             )
         phase = 0 if self._phase_at is None else int(bool(values.pop(self._phase_at)))
         values += self._fixed_values
-        found = self.lowered(phase).run([feed(v) for feed, v in zip(self._feeds, values)])
+        lowered = self.lowered(phase)
+        computed = lowered.compute([feed(v) for feed, v in zip(self._feeds, values)])
+        found = computed[: lowered.outputs]
         found = [scalar_or_array(to_numpy(t.to_dense() if t.is_sparse else t)) for t in found]
+        lowered.carry_out(computed)  # now that outputs have been read
         if self._flat[1]:
             return found
         results = iter(found)
