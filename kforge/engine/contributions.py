@@ -61,9 +61,17 @@ class Contributions:
             if change is not None and phase is None:  # else `K.update` has happened
                 self._updates.append((change, None if inputs is None else as_list(inputs)))
 
-    def add_metric(self, value, name=None):
-        """Reports the mean of a symbolic tensor over the batches of an epoch, as `name`."""
+    def add_metric(self, value, name=None, aggregation="mean"):
+        """Reports the mean of a symbolic tensor over the batches of an epoch, as `name`.
+
+        `aggregation` is an argument of tf.keras. Raises `ValueError` for another than "mean".
+        """
         self._require_symbolic("add_metric")
+        if aggregation != "mean":
+            raise ValueError(
+                f"Layer {self.name}: `add_metric` can only report a mean; got "
+                f"aggregation={aggregation!r}. For other values pass a metric to `compile`."
+            )
         metric = metrics.Mean(name=name or getattr(value, "_name", None) or "metric")
         self._metrics.append((metric, value))
 

@@ -107,8 +107,9 @@ class TrainStep(_Step):
         """Gradients, checked: every trainable weight must have one."""
         if not self.params:  # as in Keras, a step then only moves statistics
             return []
-        self.one = (torch.ones_like(loss),)
-        grads = torch.autograd.grad(loss, self.params, self.scale(), allow_unused=True)
+        self.one, grads = (torch.ones_like(loss),), [None] * len(self.params)
+        if loss.requires_grad:
+            grads = torch.autograd.grad(loss, self.params, self.scale(), allow_unused=True)
         missing = [v.name for v, g in zip(self.variables, grads) if g is None]
         if missing:
             self.one = None
