@@ -78,6 +78,7 @@ def _tuple(value, rank):
     *(F.softplus, F.softsign, torch.sigmoid, torch.tanh, torch.exp, torch.log, torch.sqrt),
     *(torch.rsqrt, torch.square, torch.abs, torch.sign, torch.neg, operator.neg, operator.abs),
     *(torch.sin, torch.cos, torch.round, torch.clamp, torch.pow, operator.pow, torch.dropout),
+    *(torch.logit, torch.remainder, operator.mod),
     *(torch.softmax, torch.log_softmax, F.softmax, F.log_softmax),
 )
 def _same(x, *settings, **others):
@@ -150,7 +151,7 @@ def _reduced(x, dim, keepdim, dtype):
     return _new([1 if i in dims else n for i, n in kept], dtype)
 
 
-@_rule(torch.sum, torch.mean, torch.amax, torch.amin)
+@_rule(torch.sum, torch.mean, torch.amax, torch.amin, torch.logsumexp)
 def _reduction(x, dim=None, keepdim=False, dtype=None):
     if x.dtype.is_floating_point and dtype in (None, x.dtype):
         return _reduced(x, dim, keepdim, x.dtype)
@@ -232,6 +233,13 @@ def _conv_transpose(
     fits = x.shape[1] == weight.shape[0] and len(x.shape) == len(window) + 2
     if fits and x.dtype is weight.dtype and min(sizes) > 0 and not any(late):
         return _new((x.shape[0], weight.shape[1] * groups, *sizes), x.dtype)
+
+
+@_rule(F.interpolate)
+def _interpolate(x, size=None, scale_factor=None, **others):
+    if size is None:
+        size = [int(n * f) for n, f in zip(x.shape[2:], _tuple(scale_factor, x.ndim - 2))]
+    return _new((*x.shape[:2], *_tuple(size, x.ndim - 2)), x.dtype)
 
 
 @_rule(torch.max_pool2d, torch.max_pool3d)

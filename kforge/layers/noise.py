@@ -13,7 +13,8 @@ __all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
 
 
 def _normal_like(x, mean, stddev, generator):
-    return torch.empty_like(x).normal_(mean, stddev, generator=generator)
+    noise = torch.empty_like(x)
+    return noise if x.is_meta else noise.normal_(mean, stddev, generator=generator)
 
 
 class _Noise(Layer):

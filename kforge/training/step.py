@@ -109,7 +109,7 @@ class TrainStep(_Step):
             return []
         self.one, grads = (torch.ones_like(loss),), [None] * len(self.params)
         if loss.requires_grad:
-            grads = torch.autograd.grad(loss, self.params, self.scale(), allow_unused=True)
+            grads = _backward((loss,), self.scale(), False, False, self.params, True, False)
         missing = [v.name for v, g in zip(self.variables, grads) if g is None]
         if missing:
             self.one = None
