@@ -10,6 +10,7 @@ import runpy
 import sys
 import types
 
+from . import parallel
 from .compat import pitfalls
 from .compat.paths import install
 
@@ -21,9 +22,11 @@ usage: python -m kforge [--no-shims] SCRIPT [ARGUMENT ...]
        python -m kforge [--no-shims] -c CODE [ARGUMENT ...]
        python -m kforge [--no-shims] - [ARGUMENT ...]
        python -m kforge --demo
+       torchrun --nproc_per_node=2 -m kforge SCRIPT [ARGUMENT ...]
 
 Runs a script, a module, code, or what comes from the standard input, as `python` does, but with
 `import keras` meaning kforge; or trains a small network on handwritten digits (--demo).
+Under torchrun it trains in several processes, a GPU each.
 
 The program also finds again what newer versions of Python, NumPy and other packages have removed,
 such as `np.float`; not so with --no-shims, or KFORGE_SHIMS=0 in the environment. Options of Python
@@ -61,9 +64,14 @@ def _run(run, target, argv):
     program.__annotations__ = {}
     program.__builtins__ = builtins
     sys.modules["__main__"] = program
+    parallel.join()
+    if not parallel.is_first():  # its output would be that of the first process once more
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
     try:
         run(target)
-    except SystemExit:
+    except SystemExit as e:
+        if not e.code:
+            parallel.leave()
         raise
     except BaseException:
         # Python itself then prints the error and chooses the exit status; only its view of the
@@ -76,6 +84,7 @@ def _run(run, target, argv):
 
         sys.excepthook = show_from_program
         raise
+    parallel.leave()
 
 
 def _from_program(traceback):

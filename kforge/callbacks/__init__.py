@@ -1,5 +1,6 @@
 """Callbacks: what happens at the beginning and the end of batches, epochs and trainings."""
 
+from .. import parallel
 from .backup import BackupAndRestore
 from .base import BaseLogger, Callback, CallbackList, History, LambdaCallback, TerminateOnNaN
 from .checkpoints import EarlyStopping, ModelCheckpoint
@@ -45,13 +46,14 @@ def configure(
     """
     given = callbacks.callbacks if isinstance(callbacks, CallbackList) else callbacks
     given = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
+    verbose = verbose if parallel.is_first() else 0
     if mode == "train":
         shown = [ProgbarLogger, EpochLines][verbose == 2](count_mode)
         model.history = History()
         given = [*([shown] if verbose else []), *given, model.history]
     elif verbose == 1:
         given.append(EvaluationBar())
-    found = CallbackList(given)
+    found = CallbackList([c for c in given if parallel.is_first() or not _is_report(c)])
     for callback in given:
         if isinstance(callback, BackupAndRestore):
             callback.callbacks = [c for c in given if isinstance(c, Callback) and c is not callback]
@@ -61,3 +63,7 @@ def configure(
     for callback in given:
         callback.validation_data = validation_data
     return found
+
+
+def _is_report(callback):
+    return getattr(callback, "is_report", False)

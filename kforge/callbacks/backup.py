@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from .. import lowering
+from .. import lowering, parallel
 from ..utils.seeding import random_states, set_random_states
 from ..variable import Variable
 from .base import Callback
@@ -76,12 +76,14 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs=None):
         """Deletes the backup."""
-        if self.delete_checkpoint and os.path.exists(self.path):
+        if self.delete_checkpoint and parallel.is_first() and os.path.exists(self.path):
             os.remove(self.path)
 
     # ---- what is in a backup ----
 
     def _write(self, epoch, batch):
+        if not parallel.is_first():
+            return
         optimizer = self.model.optimizer
         state = {
             "epoch": epoch,

@@ -32,6 +32,9 @@ class Callback:
     # Whether it is called after all callbacks for which this is false.
     comes_last = False
 
+    # Whether it only reports or writes files: of several processes, the first then calls it alone.
+    is_report = False
+
     def set_params(self, params):
         """Takes the parameters of the loop."""
         self.params = params

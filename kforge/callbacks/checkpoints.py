@@ -18,6 +18,8 @@ class ModelCheckpoint(Callback):
     `save_best_only`, only what is better in `monitor` than all before is saved.
     """
 
+    is_report = True
+
     state = ("best", "epochs_since_last_save")
 
     def __init__(

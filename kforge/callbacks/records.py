@@ -20,6 +20,8 @@ __all__ = ["CSVLogger", "RemoteMonitor"]
 class CSVLogger(Callback):
     """Writes a line for each epoch to a file; `append` keeps what is there."""
 
+    is_report = True
+
     def __init__(self, filename, separator=",", append=False):
         self.filename, self.sep, self.append = filename, separator, append
         self.csv_file = self.writer = None
@@ -62,6 +64,8 @@ class RemoteMonitor(Callback):
 
     A server that does not answer causes a warning.
     """
+
+    is_report = True
 
     def __init__(
         self,

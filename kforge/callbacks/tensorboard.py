@@ -19,6 +19,8 @@ class TensorBoard(Callback):
     after each batch (`update_freq` "batch"), or every `update_freq` samples.
     """
 
+    is_report = True
+
     def __init__(
         self,
         log_dir="./logs",

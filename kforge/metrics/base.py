@@ -159,6 +159,8 @@ class Reduction:
 class Reduce(Metric):
     """A sum of weighted values, or that divided by their number or by the sum of the weights."""
 
+    is_of_batches = False  # whether a batch gives one value, not one a sample
+
     def __init__(self, reduction, name, dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.reduction = reduction
@@ -169,6 +171,7 @@ class Reduce(Metric):
     def update_state(self, values, sample_weight=None):
         """Adds values."""
         values, weights = cast(values, self.dtype), None
+        self.is_of_batches = not len(values.shape)
         if sample_weight is not None:
             values, weights = weigh(values, sample_weight)
         self.total.assign_add(torch.sum(values))

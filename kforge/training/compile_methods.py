@@ -8,6 +8,7 @@ from .compile import Compiled
 from .data import model_device
 from .gathering import Gathering
 from .options import Options
+from .shared import over_processes
 from .step import GatheringStep, PredictStep, TestStep, TrainStep
 
 __all__ = ["CompileMethods"]
@@ -87,7 +88,7 @@ class CompileMethods:
         if issubclass(kind, TrainStep):
             key += (id(self.optimizer),)
         if key not in self._steps:
-            self._steps[key] = kind(self, weighted)
+            self._steps[key] = over_processes(kind(self, weighted), self)
         return self._steps[key]
 
     def _train_step(self, weighted):

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from .. import callbacks as cbks
-from .. import lowering, tuning
+from .. import lowering, parallel, tuning
 from ..callbacks.logs import other_spelling
 from ..symbolic import Symbolic
 from .data import model_device
+from .shared import same_everywhere
 
 __all__ = ["LazyLogs", "Results", "fit", "predict", "run_epoch", "should_run_validation"]
 
@@ -146,6 +147,9 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
         validation_data=validation.arrays() if validation is not None and callbacks else None,
     )
     model.stop_training = False
+    if parallel.size() > 1:
+        same_everywhere(model)
+        parallel.same_random_numbers()
     with contextlib.ExitStack() as stack:
         stack.enter_context(train.running())
         if validation is not None:
@@ -183,9 +187,10 @@ def _fit(model, train, validation, epochs, hooks, results, validation_freq):
             found = evaluate(model, validation, results, hooks)
             logs.update({f"val_{k}": v for k, v in found.items()})
         hooks.on_epoch_end(epoch, logs)
-        if model.stop_training:
+        if parallel.any_of(model.stop_training):
             break
     hooks.on_train_end()
+    parallel.barrier()  # what callbacks have written can be read
 
 
 def step_for(batches, make):
