@@ -426,7 +426,7 @@ def split_steps(x, sequences):
     """(batch * steps, ...) -> (batch, steps, ...), with as many steps as `sequences` have."""
     steps = sequences.shape[1]
     if steps is None:
-        return torch.unflatten(x, 0, (sequences.size(0), sequences.size(1)))
+        return x.unflatten(0, (sequences.size(0), sequences.size(1)))
     return torch.unflatten(x, 0, (-1, steps))
 
 
@@ -447,6 +447,11 @@ def _time_major(x, mask, backwards):
     return (torch.flip(x, (0,)) if backwards else x.contiguous()), None
 
 
+def _columns(x):
+    """0, 1, ... for the columns of `x`. (torch 2.6 does not record `arange` of recorded sizes.)"""
+    return torch.ones_like(x[0]).cumsum(0) - 1
+
+
 def _unmasked_first(x, mask, backwards):
     steps, batch = x.shape[1], x.shape[0]
     if x.is_meta:
@@ -456,7 +461,7 @@ def _unmasked_first(x, mask, backwards):
     mask = mask.flip(0) if backwards else mask
     order = torch.argsort(torch.logical_not(mask).to(torch.uint8), dim=0, stable=True)
     order = steps - 1 - order if backwards else order
-    rows = order + steps * torch.arange(batch, device=x.device)
+    rows = order + steps * _columns(order)
     chosen = x.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, (steps, batch))
     return chosen, mask.cumsum(0)
 
@@ -466,7 +471,7 @@ def _repeated(outputs, seen):
     if outputs.is_meta:
         return outputs
     steps, batch = seen.shape
-    rows = (seen - 1).clamp(min=0) * batch + torch.arange(batch, device=seen.device)
+    rows = (seen - 1).clamp(min=0) * batch + _columns(seen)
     found = outputs.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, (steps, batch))
     return found * (seen > 0).unsqueeze(-1)
 
@@ -476,6 +481,6 @@ def _last(sequence, seen, first):
     if sequence.is_meta:
         return sequence[0] if first is None else sequence[0] + first
     batch, count = seen.shape[1], seen[-1]
-    rows = (count - 1).clamp(min=0) * batch + torch.arange(batch, device=seen.device)
+    rows = (count - 1).clamp(min=0) * batch + _columns(seen)
     found, some = sequence.flatten(0, 1).index_select(0, rows), (count > 0).unsqueeze(-1)
     return found * some if first is None else torch.where(some, found, first)

@@ -40,7 +40,10 @@ def to_torch(model, data_format="channels_last"):
 
 
 def to_program(model, data_format="channels_last"):
-    """`to_torch` as a `torch.export.ExportedProgram`; unknown sizes, as of the batch, stay so."""
+    """`to_torch` as a `torch.export.ExportedProgram`; unknown sizes, as of the batch, stay so.
+
+    With torch 2.6, recurrent layers need sequences of a known length.
+    """
     module = _export(model, data_format, ProgramExporter)
     moved = data_format == "channels_first" and not _has_channels_first(model)
     batch, examples, dynamic = torch.export.Dim("batch"), [], []

@@ -27,7 +27,8 @@ class Loop(torch.nn.Module):
         self.results, self.axis, self.backwards = results, axis, backwards
 
     def forward(self, elements, carry, shared):
-        if torch.compiler.is_exporting():
+        # In torch 2.6, which has no such function, programs hold each step by itself.
+        if getattr(torch.compiler, "is_exporting", bool)():
             return self._scan(elements, carry, shared)
         columns = list(zip(*(e.unbind(self.axis) for e in elements)))
         rows = []

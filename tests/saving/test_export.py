@@ -359,6 +359,9 @@ def test_program_with_any_batch_size(tmp_path):
         same(run(program, [images]), [model.predict(images)])
 
 
+@pytest.mark.skipif(
+    not hasattr(torch.compiler, "is_exporting"), reason="torch 2.6 writes each step by itself"
+)
 @pytest.mark.parametrize("make", [loop_model, lambda: native_model()], ids=["loop", "native"])
 def test_program_with_any_length(make):
     model = make()
