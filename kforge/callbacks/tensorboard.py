@@ -1,5 +1,7 @@
 """Writes what TensorBoard shows."""
 
+import os
+
 import numpy as np
 
 from .. import backend as K
@@ -15,8 +17,9 @@ class TensorBoard(Callback):
     the validation data, of the outputs of layers and, with `write_grads`, of gradients; with
     `write_images` also weights as images. Every `embeddings_freq` epochs: what the layers
     `embeddings_layer_names` (all Embedding layers if None) make of `embeddings_data`, with labels
-    from the file or {layer: file} `embeddings_metadata`. Logs are written after each epoch, or
-    after each batch (`update_freq` "batch"), or every `update_freq` samples.
+    from the file or {layer: file} `embeddings_metadata`, looked for in `log_dir` first. Logs are
+    written after each epoch, or after each batch (`update_freq` "batch"), or every `update_freq`
+    samples.
     """
 
     is_report = True
@@ -137,7 +140,10 @@ class TensorBoard(Callback):
             files = self.embeddings_metadata
             file = files.get(name) if isinstance(files, dict) else files
             self.writer.add_embedding(
-                value.reshape(len(value), -1), tag=name, global_step=epoch, **_labels(file)
+                value.reshape(len(value), -1),
+                tag=name,
+                global_step=epoch,
+                **_labels(file, self.log_dir),
             )
 
 
@@ -182,11 +188,12 @@ def _as_image(weight):
     return (image - low) / ((high - low) or 1.0)
 
 
-def _labels(file):
+def _labels(file, folder):
     """Arguments of `add_embedding` for the lines of a file; with tabs, the first is a header."""
     if not file:
         return {}
-    with open(file, encoding="utf-8") as f:
+    in_folder = os.path.join(folder, file)
+    with open(in_folder if os.path.exists(in_folder) else file, encoding="utf-8") as f:
         lines = [line.split("\t") for line in f.read().splitlines()]
     if len(lines[0]) == 1:
         return {"metadata": [line[0] for line in lines]}

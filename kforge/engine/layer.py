@@ -242,7 +242,6 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
 
     def _finish(self, inputs, outputs, output_mask):
         """Outputs as tensors of their own, with declared shapes and masks."""
-        several = isinstance(outputs, (list, tuple))
         flat = [self._as_output(x) for x in as_list(outputs)]
         if not getattr(type(self).compute_output_shape, "inferred", False):
             shapes = self.compute_output_shape(unpack([tuple(x.shape) for x in as_list(inputs)]))
@@ -252,7 +251,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         masks = output_mask if isinstance(output_mask, list) else [output_mask] * len(flat)
         for x, mask in zip(flat, masks):
             x._keras_mask = mask
-        return flat if several else flat[0]
+        return unpack(flat)
 
     def _as_output(self, x):
         if isinstance(x, KerasTensor):
@@ -272,7 +271,8 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         if not self.built:
             with symbolic.recording(), config.name_scope(self.name), all_or_nothing(self):
                 self._ensure_built(inputs)
-        return self.call(inputs, **kwargs)
+        outputs = self.call(inputs, **kwargs)
+        return unpack(outputs) if isinstance(outputs, list) else outputs
 
     def assert_input_compatibility(self, inputs):
         """Checks inputs against `input_spec`; `ValueError` tells what was expected."""

@@ -8,6 +8,7 @@ from .. import activations, functions, symbolic
 from .. import backend as K
 from ..backend.values import as_list
 from ..engine import InputSpec, Layer
+from ..engine.node import unpack
 from ..registry import has_arg
 from ..regularizers import L1L2
 from ..variable import Permuted, in_layout
@@ -362,8 +363,7 @@ class Lambda(Layer):
         if self._output_shape is None:
             inputs = [symbolic.placeholder(s, torch.float32, "shape") for s in _shapes(input_shape)]
             out = self.call(inputs if isinstance(input_shape, list) else inputs[0])
-            shapes = [tuple(x.shape) for x in as_list(out)]
-            return shapes if isinstance(out, (list, tuple)) else shapes[0]
+            return unpack([tuple(x.shape) for x in as_list(out)])
         return (batch, *self._output_shape)
 
     def _finish(self, inputs, outputs, output_mask):
@@ -371,7 +371,7 @@ class Lambda(Layer):
             found = [self._as_output(x) for x in as_list(outputs)]
             for x in found:
                 x._keras_mask = output_mask
-            return found if isinstance(outputs, (list, tuple)) else found[0]
+            return unpack(found)
         return super()._finish(inputs, outputs, output_mask)
 
     def compute_mask(self, inputs, mask=None):

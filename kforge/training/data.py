@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import warnings
 
 import numpy as np
 import torch
@@ -82,6 +83,8 @@ def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True):
     inputs = array_inputs(model, x)
     targets = array_targets(model, y) if with_targets else []
     weights = sample_weights(model, targets, sample_weight, class_weight) if with_targets else []
+    if not with_targets:
+        inputs = _as_long_as_the_first(inputs)
     samples = same_length(inputs, targets, weights)
     _check_samples(model, samples)
     weighted = tuple(w is not None for w in weights)
@@ -90,6 +93,17 @@ def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True):
     if device.type != "cpu":
         tensors = [t.to(device) for t in tensors]
     return tensors, weighted, samples
+
+
+def _as_long_as_the_first(inputs):
+    """Keras predicts as many samples as its first input has, even where others have more."""
+    samples = [len(x) for x in inputs]
+    if any(n > samples[0] for n in samples):
+        warnings.warn(
+            f"Inputs have {samples} samples: predictions are made for the first {samples[0]}.",
+            stacklevel=4,
+        )
+    return [x[: samples[0]] for x in inputs]
 
 
 def model_device(model):

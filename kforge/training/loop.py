@@ -74,7 +74,11 @@ class Results:
 
     def values(self, loss):
         """{name: float}, `loss` being a scalar tensor or number."""
-        return dict(zip(self.names, [float(loss), *self.metric_values()]))
+        return dict(zip(self.names, self.in_order(loss)))
+
+    def in_order(self, loss):
+        """The values in the order of `names`, in which a name may be more than once."""
+        return [float(loss), *self.metric_values()]
 
     def metric_values(self):
         """Current results of the metrics, in one go."""
@@ -162,6 +166,7 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
 
 
 def _fit(model, train, validation, epochs, hooks, results, validation_freq):
+    names = results.names
     begin = hooks.on_train_batch_begin if hooks.needs("train_batch_begin") else None
     end = hooks.on_train_batch_end if hooks.needs("train_batch_end") else None
     hooks.on_train_begin()
@@ -185,7 +190,7 @@ def _fit(model, train, validation, epochs, hooks, results, validation_freq):
         logs = results.values(total / count)
         if validation is not None and should_run_validation(validation_freq, epoch):
             found = evaluate(model, validation, results, hooks)
-            logs.update({f"val_{k}": v for k, v in found.items()})
+            logs.update(zip((f"val_{n}" for n in names), found))
         hooks.on_epoch_end(epoch, logs)
         if parallel.any_of(model.stop_training):
             break
@@ -216,7 +221,7 @@ def should_run_validation(validation_freq, epoch):
 
 
 def evaluate(model, batches, results=None, hooks=None):
-    """{name: value} of the loss and metrics over batches."""
+    """The loss and metrics over batches, in order; nothing if there are no batches."""
     results = results or Results(model._compiled)
     begin = end = None
     if hooks is not None:
@@ -229,7 +234,7 @@ def evaluate(model, batches, results=None, hooks=None):
     with inference(model._test_step(likely)):
         total, count, last = run_epoch(step, batches.epoch(), begin, end, results)
     loss = last if batches.last_loss or total is None else total / count
-    found = results.values(loss) if total is not None else {}
+    found = results.in_order(loss) if total is not None else []
     if hooks is not None:
         hooks.on_test_end()
     return found

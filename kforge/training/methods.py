@@ -172,7 +172,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         batches, _ = self._batches(x, y, sample_weight, None, batch_size, False, steps)
         hooks = self._hooks(callbacks, batches, verbose, "test")
         with batches.running():
-            found = list(loop.evaluate(self, batches, None, hooks).values())
+            found = loop.evaluate(self, batches, None, hooks)
         return found[0] if len(found) == 1 else found
 
     def predict(

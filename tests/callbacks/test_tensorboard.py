@@ -159,13 +159,16 @@ class TestEmbeddings:
         np.testing.assert_allclose(rows, weights[x].reshape(5, 12), 1e-4)
         assert (tmp_path / "projector_config.pbtxt").read_text().count("tensor_name") == 1
 
-    def test_chosen_layers_and_labels(self, tmp_path):
-        labels = tmp_path / "labels.tsv"
+    @pytest.mark.parametrize("place", ["labels.tsv", "logs/labels.tsv"])
+    def test_chosen_layers_and_labels(self, tmp_path, monkeypatch, place):
+        monkeypatch.chdir(tmp_path)
+        labels = tmp_path / place
+        labels.parent.mkdir(exist_ok=True)
         labels.write_text("word\tcount\na\t1\nb\t2\nc\t3\nd\t4\ne\t5\n")
         _, _, files = self.written(
             tmp_path / "logs",
             embeddings_layer_names=["words", "out"],
-            embeddings_metadata={"out": str(labels)},
+            embeddings_metadata={"out": "labels.tsv"},
         )
         assert set(files) == {"words", "out"}
         [metadata] = (tmp_path / "logs").rglob("metadata.tsv")

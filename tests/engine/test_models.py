@@ -73,6 +73,15 @@ def test_code_that_branches_on_values_is_opaque():
     np.testing.assert_array_equal(model.predict(np.abs(X)), np.abs(X))
 
 
+def test_a_layer_that_gives_a_list_of_one_gives_a_tensor():
+    x = Input((4,))
+    slope = Lambda(lambda t: K.gradients(K.sum(t * t), t))
+    y = slope(x)
+    assert y.shape == (None, 4)
+    np.testing.assert_allclose(Model(x, y).predict(X), 2 * X)
+    np.testing.assert_array_equal(Lambda(lambda t: [-t])(torch.from_numpy(X)), -X)
+
+
 def test_a_subclass_with_a_call():
     class Net(Model):
         def __init__(self):

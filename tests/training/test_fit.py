@@ -7,7 +7,7 @@ import torch
 from kforge import backend as K
 from kforge import optimizers
 from kforge.callbacks import Callback
-from kforge.layers import Dense, Input
+from kforge.layers import Dense, Input, concatenate
 from kforge.models import Model, Sequential
 
 RNG = np.random.RandomState(0)
@@ -33,6 +33,20 @@ def test_a_step_is_gradient_descent():
     assert loss == pytest.approx(np.mean((X @ kernel + bias - Y) ** 2), rel=1e-5)
     for got, want in zip(model.get_weights(), descend(kernel, bias, X, Y)):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+
+
+def test_values_of_one_name_are_all_reported():
+    x = Input((4,))
+    inner = Model(x, [Dense(3)(x), Dense(3)(x)])
+    model = Model(x, inner(x))  # both losses have the name of the inner model
+    model.compile("sgd", "mse")
+    weights = model.get_weights()
+    found = model.evaluate(X, [Y, Y], verbose=0)
+    assert model.metrics_names == ["loss", inner.name + "_loss", inner.name + "_loss"]
+    assert found[1:] == pytest.approx(
+        [np.mean((X @ weights[i] + weights[i + 1] - Y) ** 2) for i in (0, 2)], rel=1e-5
+    )
+    assert found[0] == pytest.approx(sum(found[1:]), rel=1e-5)
 
 
 def test_an_epoch_is_its_batches_the_last_one_smaller():
@@ -171,6 +185,18 @@ def test_mistakes_leave_the_model_as_it_was():
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
     with pytest.raises(RuntimeError, match="compile"):
         Sequential([Dense(1, input_shape=(2,))]).fit(X, Y)
+
+
+def test_predictions_are_as_many_as_the_first_input_has_samples():
+    x, other = Input((4,)), Input((3,))
+    model = Model([x, other], Dense(2)(concatenate([x, other])))
+    want = model.predict([X[:6], Y[:6]])
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"\[6, 10\] samples: .* the first 6") as caught:
+            np.testing.assert_array_equal(model.predict([X[:6], Y]), want)
+        assert caught[0].filename == __file__
+    with pytest.raises(ValueError, match="same number of samples"):
+        model.predict([X, Y[:6]])
 
 
 def test_one_batch_of_a_kind_seen_before_is_still_checked():
