@@ -77,9 +77,8 @@ def _tuple(value, rank):
     *(torch.relu, F.relu, F.relu6, F.leaky_relu, F.elu, F.selu, F.silu, F.gelu),
     *(F.softplus, F.softsign, torch.sigmoid, torch.tanh, torch.exp, torch.log, torch.sqrt),
     *(torch.rsqrt, torch.square, torch.abs, torch.sign, torch.neg, operator.neg, operator.abs),
-    *(torch.sin, torch.cos, torch.round, torch.clamp, torch.pow, operator.pow, torch.dropout),
-    *(torch.logit, torch.remainder, operator.mod),
-    *(torch.softmax, torch.log_softmax, F.softmax, F.log_softmax),
+    *(torch.sin, torch.cos, torch.round, torch.clamp, torch.dropout),
+    *(torch.softmax, torch.log_softmax, F.softmax, F.log_softmax, torch.logit),
 )
 def _same(x, *settings, **others):
     if x.dtype.is_floating_point and all(
@@ -107,7 +106,8 @@ def _broadcast(dtype, *operands):
 
 @_rule(
     *(operator.add, operator.sub, operator.mul, operator.truediv, torch.add, torch.sub),
-    *(torch.mul, torch.true_divide, torch.maximum, torch.minimum),
+    *(torch.mul, torch.true_divide, torch.maximum, torch.minimum, torch.pow, operator.pow),
+    *(torch.remainder, operator.mod),
 )
 def _arithmetic(a, b):
     dtype = torch.result_type(a, b)

@@ -31,6 +31,8 @@ CASES = [
     (torch.exp, WHOLE),
     (torch.pow, MATRIX, 2),
     (operator.pow, 2, MATRIX),
+    (torch.pow, 0.9, MATRIX),
+    (torch.pow, MATRIX, x(5, 1, 1)),
     (torch.softmax, MATRIX, -1),
     (torch.softmax, MATRIX, -1, torch.float64),
     (operator.add, MATRIX, 1),

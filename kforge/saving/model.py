@@ -152,7 +152,10 @@ def _restore_optimizer(model, reader):
     if not names:
         return
     params = model._collected_trainable_weights
-    model.optimizer.prepare(params)
+    if model.optimizer.is_direct:
+        model.optimizer.prepare(params)
+    else:  # its own `get_updates` makes its state
+        model._make_train_function()
     arrays = [group.array(name) for name in names]
     weights = reader.group("model_weights")
     source = source_of(weights, version=reader.text("keras_version"))

@@ -9,7 +9,7 @@ from .data import model_device
 from .gathering import Gathering
 from .options import Options
 from .shared import over_processes
-from .step import GatheringStep, PredictStep, TestStep, TrainStep
+from .step import GatheringStep, PredictStep, TestStep, TracedStep, TrainStep
 
 __all__ = ["CompileMethods"]
 
@@ -85,7 +85,7 @@ class CompileMethods:
 
     def _step(self, kind, weighted):
         key = (kind, tuple(weighted))
-        if issubclass(kind, TrainStep):
+        if kind.phase == 1:
             key += (id(self.optimizer),)
         if key not in self._steps:
             self._steps[key] = over_processes(kind(self, weighted), self)
@@ -93,6 +93,8 @@ class CompileMethods:
 
     def _train_step(self, weighted):
         self._warn_if_trainable_changed()
+        if not self.optimizer.is_direct:
+            return self._step(TracedStep, [True] * len(weighted)).for_weights(weighted)
         return self._step(GatheringStep if self._options.gathers else TrainStep, weighted)
 
     def _gathering(self, apply=None, params=()):

@@ -7,7 +7,7 @@ import torch
 
 from .. import parallel
 from ..symbolic import torch_dtype
-from .step import TestStep
+from .step import TestStep, TracedStep
 
 __all__ = ["over_processes", "same_everywhere"]
 
@@ -18,13 +18,11 @@ def over_processes(step, model):
         return step
     _check(model)
     same_everywhere(model)
-    if isinstance(step, TestStep):
-        results, run = Results(step, model), step.run
+    if isinstance(step, (TestStep, TracedStep)):
+        is_test = isinstance(step, TestStep)
+        also = [] if is_test else [*step.variables, *model.optimizer.weights]
+        results, run = Results(step, model, also=also), step.run
         step.run = lambda batch: results(lambda part: (run(part), []), batch)[0]
-    elif step.traced:
-        results = Results(step, model, also=[*step.variables, *model.optimizer.weights])
-        run = step.run_traced
-        step.run_traced = lambda batch: results(lambda part: (run(part), []), batch)[0]
     else:
         results, run = Results(step, model, params=step.params), step.differentiate
         step.differentiate = lambda batch: results(run, batch)
@@ -55,7 +53,7 @@ class Results:
 
     def __init__(self, step, model, params=(), also=()):
         # The samples of a batch of fixed size cannot be fewer.
-        self.shares = model.inputs[0].shape[0] is None and not getattr(step, "traced", False)
+        self.shares = model.inputs[0].shape[0] is None and not isinstance(step, TracedStep)
         if not self.shares:
             warnings.warn(
                 f"Model {model.name!r} has a fixed batch size, or an optimizer with `get_updates` "

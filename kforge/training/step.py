@@ -9,7 +9,7 @@ from . import capture
 from .options import Options
 from .precision import lower_mixed
 
-__all__ = ["GatheringStep", "PredictStep", "TestStep", "TrainStep"]
+__all__ = ["GatheringStep", "PredictStep", "TestStep", "TracedStep", "TrainStep"]
 
 
 # What `torch.autograd.grad` and `torch.no_grad` come down to. A small step takes no longer
@@ -44,31 +44,18 @@ class TrainStep(_Step):
     phase = 1
 
     def __init__(self, model, weighted):
-        compiled, optimizer, options = model._compiled, model.optimizer, model._options
+        compiled, options = model._compiled, model._options
         total, updates = compiled.objective(weighted)
-        inputs = step_inputs(model, weighted)
+        super().__init__(model, [total], step_inputs(model, weighted), model.updates, updates)
         self.variables = compiled.trainable
-        self.traced = not optimizer.is_direct
-        if self.traced:
-            if options != Options():
-                raise ValueError(
-                    f"{type(optimizer).__name__} writes its own `get_updates`, which "
-                    "`accumulate_steps`, `precision` and `jit` cannot be combined with. Write "
-                    "`update` instead (see `kforge.optimizers.Optimizer`)."
-                )
-            updates = list(optimizer.get_updates(loss=total, params=self.variables)) + updates
-        super().__init__(model, [total], inputs, model.updates, updates)
         self.params = tuple(v.native for v in self.variables)
         self.one = None
-        if not self.traced:
-            self.apply = optimizer.prepare(self.variables)
-            self.forward = options.compiled(self.forward)
-            if options.captures:
-                self.differentiate = self.recording(lowering.generators([total]))
+        self.apply = model.optimizer.prepare(self.variables)
+        self.forward = options.compiled(self.forward)
+        if options.captures:
+            self.differentiate = self.recording(lowering.generators([total]))
 
     def __call__(self, batch):
-        if self.traced:
-            return self.run_traced(batch)
         before = torch.is_grad_enabled()
         try:
             loss, grads = self.differentiate(batch)
@@ -97,11 +84,6 @@ class TrainStep(_Step):
     def scale(self):
         """What the gradients of the loss are multiplied by, as `backward` takes it."""
         return self.one
-
-    def run_traced(self, batch):
-        """The step of an optimizer that writes its own updates: they are part of the graph."""
-        loss = self.lowered.run(batch)[0].detach()
-        return loss.mean() if loss.dim() else loss
 
     def first_gradients(self, loss):
         """Gradients, checked: every trainable weight must have one."""
@@ -157,6 +139,59 @@ class GatheringStep(TrainStep):
         """See `TrainStep.scale`."""
         scaler = self.gathering.scaler
         return self.one if scaler is None else (scaler.scale(self.one[0]),)
+
+
+class TracedStep(_Step):
+    """The step of an optimizer that writes its own updates: they are part of the graph.
+
+    They are recorded once, with all sample weights fed; see `for_weights`.
+    """
+
+    phase = 1
+
+    def __init__(self, model, weighted):
+        if model._options != Options():
+            raise ValueError(
+                f"{type(model.optimizer).__name__} writes its own `get_updates`, which "
+                "`accumulate_steps`, `precision` and `jit` cannot be combined with. Write "
+                "`update` instead (see `kforge.optimizers.Optimizer`)."
+            )
+        self.variables = model._compiled.trainable
+        self.weights = [endpoint.sample_weight for endpoint in model._compiled.fed]
+        total, updates = model._compiled.objective(weighted)
+        inputs = step_inputs(model, weighted)
+        own = model.optimizer.get_updates(loss=total, params=self.variables)
+        super().__init__(model, [total], inputs, model.updates, [*own, *updates])
+
+    def __call__(self, batch):
+        return self.run(batch)
+
+    def run(self, batch):
+        """The loss; the optimizer's updates are carried out."""
+        loss = self.lowered.run(batch)[0].detach()
+        return loss.mean() if loss.dim() else loss
+
+    def for_weights(self, weighted):
+        """This step for batches in which only some outputs have sample weights: others get ones."""
+        if all(weighted):
+            return self
+
+        def run(batch):
+            rest = batch[: len(batch) - sum(weighted)]
+            given, targets = iter(batch[len(rest) :]), rest[len(rest) - len(weighted) :]
+            found = [
+                next(given) if is_given else _ones(weight, target)
+                for is_given, weight, target in zip(weighted, self.weights, targets)
+            ]
+            return self([*rest, *found])
+
+        return run
+
+
+def _ones(weight, target):
+    """Sample weights for a target that say nothing, as the placeholder `weight` takes them."""
+    shape = target.shape[: weight.ndim]
+    return torch.ones(shape, dtype=weight.dtype, device=target.device)
 
 
 class TestStep(_Step):
