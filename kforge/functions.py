@@ -19,7 +19,7 @@ from .registry import get_custom_objects
 __all__ = ["describe_function", "find_function", "remember_function", "trusting_bytecode"]
 
 _trusting = contextvars.ContextVar("trusting", default=False)
-_live = {}  # digest of code -> weak references to functions with that code
+_live = {}  # digest of code, or name -> weak references to functions with that
 
 
 def dump_code(function):
@@ -38,11 +38,12 @@ def _digest(code):
 
 
 def remember_function(function):
-    """Makes a function findable by its code while it lives; the one that saves can then load."""
+    """Makes a function findable while it lives, by its code and name: who saves can then load."""
     if isinstance(function, types.FunctionType):
-        held = _live.setdefault(_digest(dump_code(function)[0]), [])
-        held[:] = [r for r in held if r() is not None and r() is not function]
-        held.append(weakref.ref(function))
+        for key in (_digest(dump_code(function)[0]), function.__name__):
+            held = _live.setdefault(key, [])
+            held[:] = [r for r in held if r() is not None and r() is not function]
+            held.append(weakref.ref(function))
 
 
 def describe_function(function):
@@ -66,14 +67,15 @@ def find_function(value, kind, layer_name, custom_objects=None):
     """The function that `describe_function` described.
 
     Looks for the layer's or the function's name among custom objects, then for a live function
-    with the same code. Raises `ValueError` that says how to pass the function.
+    with the same code or name. Raises `ValueError` that says how to pass the function.
     """
     known = {**get_custom_objects(), **(custom_objects or {})}
     if layer_name in known:
         return known[layer_name]
     if kind == "function" and isinstance(value, str):
-        if value in known:
-            return known[value]
+        found = known.get(value) or _living(value, layer_name)
+        if found is not None:
+            return found
         raise ValueError(
             f"Unknown function: {value} of Lambda layer {layer_name!r}. Pass it: "
             f"`custom_objects={{{value!r}: <the function>}}`."
@@ -92,7 +94,8 @@ def find_function(value, kind, layer_name, custom_objects=None):
 
 
 def _living(value, layer_name):
-    """The live function with the code, defaults and closure of a config; None if there is none."""
+    """The live function of a config's code, defaults and closure, or of its name; None if there is
+    none."""
     found = _candidates(value)
     if not _are_alike(found):
         found = None
@@ -101,13 +104,15 @@ def _living(value, layer_name):
     if not _are_alike(found):
         raise ValueError(
             f"Which function belongs to Lambda layer {layer_name!r}? {len(found)} that live have "
-            "its code, with different variables around it. Pass the right one: "
+            "its code, with different variables around it, or its name. Pass the right one: "
             f"`custom_objects={{{layer_name!r}: <the function>}}`."
         )
     return found[-1] if found else None
 
 
 def _candidates(value):
+    if isinstance(value, str) and value in _live:
+        return [f for f in (r() for r in _live[value]) if f is not None]
     code, defaults, closure = value if isinstance(value, (list, tuple)) else (value, None, None)
     held = [r() for r in _live.get(_digest(str(code)), [])]
     found = [f for f in held if f is not None and _same(f.__defaults__, defaults)]
@@ -115,7 +120,12 @@ def _candidates(value):
 
 
 def _are_alike(found):
-    return all(_same(_closure(f), _closure(found[0])) for f in found)
+    return all(
+        f.__code__.co_code == found[0].__code__.co_code
+        and f.__code__.co_consts == found[0].__code__.co_consts
+        and _same(_closure(f), _closure(found[0]))
+        for f in found
+    )
 
 
 def _same(a, b):

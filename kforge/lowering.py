@@ -237,9 +237,9 @@ def computable(tensors, inputs):
     return {t for t in tensors if t not in symbols or t.key in fed or t.op not in lacking}
 
 
-def depends_on_phase(tensor):
-    """Whether the value of `tensor` differs between training and testing."""
-    return any(op is _PHASE_OP or op.func is phase_select for op in ancestors([tensor]))
+def depends_on_phase(tensors):
+    """Whether the value of any of `tensors` differs between training and testing."""
+    return any(op is _PHASE_OP or op.func is phase_select for op in ancestors(tensors))
 
 
 # ---- lowering ---------------------------------------------------------------------------------
@@ -493,7 +493,3 @@ def evaluate(x, phase=0):
     if isinstance(x, torch.Tensor):
         return to_numpy(x)
     return x
-
-
-# A property of symbolic tensors that stands on lowering.
-KerasTensor._uses_learning_phase = property(depends_on_phase)

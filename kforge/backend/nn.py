@@ -300,7 +300,11 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
 def binary_crossentropy(target, output, from_logits=False):
     """Crossentropy of each element of `output`, a probability or a logit, with its target."""
     target, output = tensor(target), tensor(output)
-    if not from_logits:
-        logits = _logits(output, torch.sigmoid)
-        output = torch.logit(output, config.epsilon()) if logits is None else logits
-    return torch.binary_cross_entropy_with_logits(output, cast(target, output.dtype), None, None, 0)
+    target = cast(target, output.dtype)
+    logits = output if from_logits else _logits(output, torch.sigmoid)
+    if logits is not None:
+        return torch.binary_cross_entropy_with_logits(logits, target, None, None, 0)
+    epsilon = config.epsilon()  # twice, as in TensorFlow: the logarithms stop at log(2 epsilon)
+    output = torch.clamp(output, epsilon, 1 - epsilon)
+    likelihood = target * torch.log(output + epsilon)
+    return -(likelihood + (1 - target) * torch.log(1 - output + epsilon))

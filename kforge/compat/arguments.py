@@ -121,12 +121,15 @@ def conv1d_args_preprocessor(args, kwargs):
 
 
 def recurrent_args_preprocessor(args, kwargs):
-    """LSTM's initial forget bias was any initializer; it is one or zero now."""
+    """LSTM's initial forget bias was any initializer; Keras 2 takes all for the default, one."""
     kwargs, changed = dict(kwargs), []
     if "forget_bias_init" in kwargs:
         name = kwargs.pop("forget_bias_init")
-        kwargs["unit_forget_bias"] = getattr(name, "__name__", name) in ("one", "ones", "Ones")
-        changed = [("forget_bias_init", "unit_forget_bias")]
+        if getattr(name, "__name__", name) in ("one", "ones", "Ones"):
+            kwargs["unit_forget_bias"] = True
+            changed = [("forget_bias_init", "unit_forget_bias")]
+        else:
+            changed = [("forget_bias_init", None)]
     for name in ("input_dim", "input_length"):  # as old configurations have them
         if name in kwargs and kwargs[name] is None:
             del kwargs[name]

@@ -98,6 +98,11 @@ HOMES = {
     "engine.training_utils": (
         "training_utils= batch_shuffle check_num_samples is_sequence iter_sequence_infinite"
         " make_batches should_run_validation standardize_input_data"
+        " _batch_shuffle=batch_shuffle _check_array_lengths=check_array_length_consistency"
+        " _check_loss_and_target_compatibility=check_loss_and_target_compatibility"
+        " _make_batches=make_batches _standardize_input_data=standardize_input_data"
+        " _standardize_weights=standardize_weights"
+        " _weighted_masked_objective=weighted_masked_objective"
     ),
     "initializers": "initializers=",
     "layers": "layers= layer_module= Highway MaxoutDense Merge TimeDistributedDense",
@@ -123,7 +128,8 @@ HOMES = {
     "utils.data_utils": "GeneratorEnqueuer OrderedEnqueuer Sequence get_file",
     "utils.generic_utils": (
         "generic_utils= Progbar deserialize_keras_object func_dump func_load has_arg is_all_none"
-        " object_list_uid serialize_keras_object slice_arrays to_list transpose_shape"
+        " object_list_uid serialize_keras_object slice_arrays _slice_arrays=slice_arrays to_list"
+        " transpose_shape"
         " unpack_singleton"
     ),
     "utils.io_utils": (
@@ -179,6 +185,8 @@ SHOWN = {
     "engine.training": (
         "K Layer Network interfaces losses losses_utils metrics_module optimizers slice_arrays"
         " to_list training_arrays training_generator training_utils unpack_singleton"
+        " _batch_shuffle _check_array_lengths _check_loss_and_target_compatibility _make_batches"
+        " _slice_arrays _standardize_input_data _standardize_weights _weighted_masked_objective"
     ),
     "engine.training_arrays": (
         f"{_RUNS} batch_shuffle cbks check_num_samples make_batches slice_arrays"

@@ -97,5 +97,10 @@ class Contributions:
 def _for_inputs(pairs, inputs):
     if inputs is None:
         return [x for x, on in pairs if on is None]
-    keys = {t.key for t in as_list(inputs) if isinstance(t, KerasTensor)}
-    return [x for x, on in pairs if on is not None and keys & {t.key for t in on}]
+    keys = set(map(_key, as_list(inputs)))
+    return [x for x, on in pairs if on is not None and keys & set(map(_key, on))]
+
+
+def _key(x):
+    """What identifies the value of an input, which aliases share."""
+    return x.key if isinstance(x, KerasTensor) else id(x)

@@ -1,6 +1,7 @@
 """`Layer`: Keras's contract for layers, on a `torch.nn.Module`."""
 
 import inspect
+from typing import ClassVar
 
 import torch
 
@@ -59,6 +60,14 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
     # Whether call 0 of such a layer is its own definition, as of a model made of tensors.
     _defines_itself = False
 
+    # Other names of attributes and methods' results: those of Keras 2.0, and private ones that
+    # scripts read all the same.
+    _other_names: ClassVar = {
+        "inbound_nodes": "_inbound_nodes",
+        "outbound_nodes": "_outbound_nodes",
+        "_layers": "_sublayers",
+    }
+
     def __new__(cls, *args, **kwargs):
         self = super().__new__(cls)
         torch.nn.Module.__init__(self)  # here: scripts set attributes before super().__init__()
@@ -79,6 +88,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             _outbound_nodes=[],
             _initial_weights=None,
             _holders={},
+            _tracking=True,
         )
         return self
 
@@ -175,6 +185,8 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             self._holders.setdefault(name)
         if isinstance(value, Variable):
             self._register(name, value)
+            if self._tracking:
+                self._track(value)
             return object.__setattr__(self, name, value)
         if isinstance(value, (torch.nn.Module, torch.nn.Parameter)):
             vars(self).pop(name, None)  # an attribute that was something else
@@ -307,6 +319,9 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             descriptor = getattr(type(self), name, None)
             if isinstance(descriptor, property):
                 return descriptor.fget(self)
+            if name in self._other_names:
+                found = getattr(self, self._other_names[name])
+                return found() if inspect.ismethod(found) else found
             raise error
 
     __hash__ = object.__hash__

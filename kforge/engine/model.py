@@ -1,6 +1,7 @@
 """`Model`: a graph of layers, or a subclass with a `call`, that trains and predicts."""
 
 import json
+from typing import ClassVar
 
 import torch
 
@@ -35,10 +36,17 @@ class Model(TrainingMethods, Layer):
     """
 
     _defines_itself = True
+    _other_names: ClassVar = {
+        **Layer._other_names,
+        "_layers": "layers",
+        **{name: f"_{name}" for name in ("input_layers", "output_layers")},
+        **{name: f"_{name}" for name in ("layers_by_depth", "nodes_by_depth")},
+    }
 
     def __init__(self, *args, **kwargs):
-        inputs, outputs, name, trainable = _model_arguments(*args, **kwargs)
-        super().__init__(name=name or self.name or automatic_name(type(self).__name__))
+        inputs, outputs, name, trainable, dtype = _model_arguments(*args, **kwargs)
+        name = name or self.name or automatic_name(type(self).__name__)
+        super().__init__(name=name, dtype=dtype)
         if trainable is not None:
             self._trainable = trainable
         vars(self).setdefault("_graph", None)
@@ -96,6 +104,22 @@ class Model(TrainingMethods, Layer):
         if self._graph is None:
             return [f"output_{i + 1}" for i in range(len(self.outputs or []))]
         return [t._keras_history[0].name for t in self.outputs]
+
+    @property
+    def _input_layers(self):
+        return [t._keras_history[0] for t in self.inputs]
+
+    @property
+    def _output_layers(self):
+        return [t._keras_history[0] for t in self.outputs]
+
+    @property
+    def _nodes_by_depth(self):
+        return self._graph.by_depth()[0]
+
+    @property
+    def _layers_by_depth(self):
+        return self._graph.by_depth()[1]
 
     @property
     def input(self):
@@ -440,8 +464,8 @@ class _Weights:
 
 
 def _model_arguments(*args, **kwargs):
-    """(inputs, outputs, name, trainable) of the constructor's arguments."""
-    names = ("inputs", "outputs", "name", "trainable")
+    """(inputs, outputs, name, trainable, dtype) of the constructor's arguments."""
+    names = ("inputs", "outputs", "name", "trainable", "dtype")
     found = dict(zip(names, args))
     unknown = set(kwargs) - set(names)
     if unknown:

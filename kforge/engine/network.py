@@ -25,6 +25,17 @@ class Graph:
     layers: list
     nodes: list
 
+    def by_depth(self):
+        """({depth: calls}, {depth: layers}); a depth is the greatest distance from the outputs."""
+        found = defaultdict(list), defaultdict(list)
+        node_depths, layer_depths = _depths(self.nodes)
+        for things, depths, into in zip(
+            (self.nodes, self.layers), (node_depths, layer_depths), found
+        ):
+            for thing in things:
+                into[depths[thing]].append(thing)
+        return tuple(map(dict, found))
+
 
 def trace_graph(inputs, outputs, name):
     """The graph between symbolic `inputs` and `outputs`.

@@ -1,6 +1,8 @@
 """Calls of layers: each joins the tensors that went in and those that came out."""
 
+from ..lowering import depends_on_phase
 from ..registry import plain
+from ..symbolic import KerasTensor
 
 __all__ = ["Node", "unpack"]
 
@@ -74,3 +76,15 @@ class Node:
             "tensor_indices": self.tensor_indices,
             "arguments": plain(self.arguments),
         }
+
+
+def _uses_learning_phase(tensor):
+    """Whether its value differs between training and testing; outputs of a nested model answer
+    alike, as in Keras."""
+    layer, call, _ = tensor._keras_history or (None, 0, 0)
+    nested = getattr(layer, "_defines_itself", False)
+    return depends_on_phase(layer._inbound_nodes[call].output_tensors if nested else [tensor])
+
+
+# A property of symbolic tensors that stands on lowering.
+KerasTensor._uses_learning_phase = property(_uses_learning_phase)

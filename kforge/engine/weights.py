@@ -55,8 +55,14 @@ class WeightHolder:
         self._register(name or f"weight_{len(self.weights)}", variable)
         if regularizer is not None:
             self.add_loss(regularizers.get(regularizer)(variable))
-        (self._trainable_weights if trainable else self._non_trainable_weights).append(variable)
+        self._track(variable)
         return variable
+
+    def _track(self, variable):
+        """Counts a variable among the layer's own weights, unless it is one of them already."""
+        if not any(w is variable for w in (*self._trainable_weights, *self._non_trainable_weights)):
+            own = self._trainable_weights if variable.trainable else self._non_trainable_weights
+            own.append(variable)
 
     def _register(self, name, variable):
         """Makes the tensor of a variable known to torch, under the weight's own name."""
@@ -157,10 +163,12 @@ def disable_tracking(func):
 
     @functools.wraps(func)
     def wrapped(self, *args, **kwargs):
-        before = dict(self._holders)
-        found = func(self, *args, **kwargs)
-        self._holders = before
-        return found
+        before, tracking = dict(self._holders), self._tracking
+        self._tracking = False
+        try:
+            return func(self, *args, **kwargs)
+        finally:
+            self._holders, self._tracking = before, tracking
 
     return wrapped
 

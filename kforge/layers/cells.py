@@ -5,17 +5,15 @@ import warnings
 import torch
 import torch.nn.functional as F
 
-from .. import activations
+from .. import activations, initializers
 from .. import backend as K
 from ..backend import recurrences
-from ..backend.values import apply, as_list
+from ..backend.values import apply
 from ..engine import Layer
-from ..engine.layer import layers
-from ..registry import has_arg
 from ..symbolic import as_tensor, record
 from ..variable import GateOrder, Permuted, in_layout
 
-__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell"]
 
 MATRIX = Permuted(1, 0)  # Keras: (in, gates * units); torch: (gates * units, in)
 # torch's GRU has its gates as r, z, n; Keras as z, r, h.
@@ -63,7 +61,7 @@ class _Cell(Layer):
             weight = self.add_weight(
                 name,
                 shape,
-                initializer=getattr(self, f"{prefix}_initializer"),
+                initializer=self._each_gate(getattr(self, f"{prefix}_initializer"), name),
                 regularizer=getattr(self, f"{prefix}_regularizer"),
                 constraint=getattr(self, f"{prefix}_constraint"),
                 layout=self.layouts[0],
@@ -84,6 +82,17 @@ class _Cell(Layer):
     def _kernel_shapes(self, input_shape):
         width = self.units * self.gates
         return (input_shape[-1], width), (self.units, width)
+
+    def _each_gate(self, initializer, name):
+        """The initializer; of a recurrent kernel, `Identity` is one for each gate."""
+        if name != "recurrent_kernel" or not isinstance(initializer, initializers.Identity):
+            return initializer
+
+        def identities(shape, dtype=None):
+            gate = (*shape[:-1], shape[-1] // self.gates)
+            return torch.cat([initializer(gate, dtype)] * self.gates, -1)
+
+        return identities
 
     def _bias_shape(self):
         return (self.units * self.gates,)
@@ -413,63 +422,3 @@ class GRUCell(_Cell):
             )
         h = z * h + (1 - z) * candidate
         return h, [h]
-
-
-class StackedRNNCells(Layer):
-    """Cells on top of each other, as one. The states are those of the cells in order."""
-
-    def __init__(self, cells, **kwargs):
-        for cell in cells:
-            for name in ("call", "state_size"):
-                if not hasattr(cell, name):
-                    raise ValueError(
-                        f"All cells must have a `{name}` attribute. Received cells: {cells}"
-                    )
-        super().__init__(**kwargs)
-        self.cells = list(cells)
-
-    @property
-    def state_size(self):
-        """Sizes of all states, those of the first cell first."""
-        return tuple(s for cell in self.cells for s in as_list(cell.state_size))
-
-    @property
-    def output_size(self):
-        """Size of the last cell's output."""
-        last = self.cells[-1]
-        size = getattr(last, "output_size", None)
-        return as_list(last.state_size)[0] if size is None else size
-
-    def build(self, input_shape):
-        shape, *constants = input_shape if isinstance(input_shape, list) else [input_shape]
-        for cell in self.cells:
-            if isinstance(cell, Layer) and not cell.built:
-                takes = constants and has_arg(cell.call, "constants")
-                cell.build([shape, *constants] if takes else shape)
-                cell.built = True
-            size = getattr(cell, "output_size", None)
-            size = as_list(cell.state_size)[0] if size is None else size
-            shape = (shape[0], *as_list(size))
-        self.built = True
-
-    def call(self, inputs, states, constants=None, **kwargs):
-        states, new = list(states), []
-        for cell in self.cells:
-            count = len(as_list(cell.state_size))
-            own, states = states[:count], states[count:]
-            more = {k: v for k, v in kwargs.items() if has_arg(cell.call, k)}
-            if constants and has_arg(cell.call, "constants"):
-                more["constants"] = constants
-            inputs, after = cell.call(inputs, own, **more)
-            new += list(after)
-        return inputs, new
-
-    def get_config(self):
-        cells = [{"class_name": type(c).__name__, "config": c.get_config()} for c in self.cells]
-        return {**self._base_config(), "cells": cells}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        cells = [layers.deserialize(c, custom_objects) for c in config.pop("cells")]
-        return cls(cells, **config)

@@ -357,7 +357,8 @@ class Lambda(Layer):
                     f"Layer {self.name}: the `output_shape` function must return a tuple or a list "
                     f"of tuples; got {shape!r}."
                 )
-            return shape if isinstance(shape, list) else tuple(shape)
+            several = isinstance(shape, list) and any(isinstance(s, (list, tuple)) for s in shape)
+            return shape if several else tuple(shape)
         first = input_shape[0] if isinstance(input_shape, list) else input_shape
         batch = first[0]
         if self._output_shape is None:
@@ -365,6 +366,11 @@ class Lambda(Layer):
             out = self.call(inputs if isinstance(input_shape, list) else inputs[0])
             return unpack([tuple(x.shape) for x in as_list(out)])
         return (batch, *self._output_shape)
+
+    @property
+    def _input_dtypes(self):
+        found = [K.dtype(x) for x in as_list(self.get_input_at(-1))]
+        return found[0] if len(found) == 1 else found
 
     def _finish(self, inputs, outputs, output_mask):
         if self._output_shape is None:  # what was recorded has its shape

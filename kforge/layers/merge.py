@@ -36,6 +36,21 @@ def _check_list(layer, inputs, exactly=None):
         )
 
 
+def _given_masks(layer, inputs, mask):
+    """The masks that are not None. `ValueError` unless there is a list with one for each input."""
+    if mask is None:
+        return []
+    for name, value in (("mask", mask), ("inputs", inputs)):
+        if not isinstance(value, list):
+            raise ValueError(f"Layer {layer.name}: `{name}` should be a list. Got: {value!r}")
+    if len(mask) != len(inputs):
+        raise ValueError(
+            f"Layer {layer.name}: there should be a mask, or None, for each of the {len(inputs)} "
+            f"inputs. Got {len(mask)} masks."
+        )
+    return [m for m in mask if m is not None]
+
+
 class _Merge(Layer):
     """A function of inputs that are broadcast to each other.
 
@@ -95,7 +110,7 @@ class _Merge(Layer):
         return tuple(sizes)
 
     def compute_mask(self, inputs, mask=None):
-        masks = [m for m in mask or () if m is not None]
+        masks = _given_masks(self, inputs, mask)
         if not masks:
             return None
         merged = masks[0]
@@ -197,7 +212,7 @@ class Concatenate(_Merge):
         return tuple(output)
 
     def compute_mask(self, inputs, mask=None):
-        if mask is None or all(m is None for m in mask):
+        if not _given_masks(self, inputs, mask):
             return None
         masks = [_mask_like(x, m) for x, m in zip(inputs, mask)]
         return torch.all(torch.cat(masks, self.axis), -1)
@@ -212,9 +227,7 @@ def _mask_like(x, mask):
     """A mask with the shape of `x`: true everywhere without one."""
     if mask is None:
         return torch.ones_like(x, dtype=torch.bool)
-    if len(mask.shape) < len(x.shape):
-        mask = mask.unsqueeze(-1)
-    return mask.expand_as(x)
+    return mask.unsqueeze(-1).expand_as(x) if len(mask.shape) < len(x.shape) else mask
 
 
 class Dot(_Merge):

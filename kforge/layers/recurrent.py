@@ -2,8 +2,9 @@
 
 import inspect
 
-from .cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from .cells import GRUCell, LSTMCell, SimpleRNNCell
 from .rnn import RNN
+from .stack import StackedRNNCells
 
 __all__ = [
     "GRU",

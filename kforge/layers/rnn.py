@@ -16,7 +16,8 @@ from ..engine.layer import layers
 from ..registry import has_arg
 from ..symbolic import Symbolic
 from ..variable import Variable
-from .cells import StackedRNNCells, _Cell
+from .cells import _Cell
+from .stack import StackedRNNCells
 
 __all__ = ["RNN"]
 
@@ -272,7 +273,8 @@ class RNN(Layer):
             return self._projected(inputs, states, mask, dropping)
         native = self._is_native(mask, dropping)
         x, seen = _time_major(inputs, mask, self.go_backwards)
-        ends = []
+        ends, stack = [], self.cell if isinstance(self.cell, StackedRNNCells) else None
+        states = stack.in_cell_order(states) if stack else states
         for cell in self._cells:
             own, states = states[: cell.states], states[cell.states :]
             sequences, last = cell.scan(x, own, dropping, native)
@@ -280,6 +282,7 @@ class RNN(Layer):
             if seen is not None and (self.return_state or self.stateful):
                 last = [apply(_last, s, seen, first) for s, first in zip(sequences, own)]
             ends += last
+        ends = stack.in_state_order(ends) if stack else ends
         if self.return_sequences:
             x = x if seen is None else apply(_repeated, x, seen)
             return [x.transpose(0, 1), *ends]

@@ -29,6 +29,7 @@ class _Spatial(Layer):
     """
 
     rank = None
+    _least = 1  # size of an output's axis
 
     def _set_data_format(self, data_format):
         self.data_format = K.normalize_data_format(data_format)
@@ -50,7 +51,7 @@ class _Spatial(Layer):
     def compute_output_shape(self, input_shape):
         sizes = self._spatial_sizes(input_shape)
         new = tuple(None if n is None else self._length(i, n) for i, n in enumerate(sizes))
-        if any(n is not None and n < 1 for n in new):
+        if any(n is not None and n < self._least for n in new):
             raise ValueError(
                 f"Layer {self.name}: the input is too small. Its sizes {sizes}, of the shape "
                 f"{tuple(input_shape)}, would become {new}."
@@ -139,8 +140,8 @@ def _pairs(value, rank, name):
     """((before, after), ...), one pair an axis, of a number, a number an axis, or pairs."""
     if rank == 1 and not isinstance(value, int):
         return (normalize_tuple(value, 2, name),)
-    axes = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(axes) != rank:
+    axes = (value,) * rank if isinstance(value, int) else value
+    if not isinstance(axes, (list, tuple)) or len(axes) != rank:
         raise ValueError(f"`{name}` should have {rank} elements, one an axis. Found: {value}")
     return tuple(normalize_tuple(axis, 2, name) for axis in axes)
 
@@ -195,6 +196,7 @@ class _Cropping(_PerAxis):
     """
 
     setting = "cropping"
+    _least = 0
 
     def __init__(self, cropping=1, data_format=None, **kwargs):
         super().__init__(**kwargs)

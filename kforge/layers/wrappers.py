@@ -9,6 +9,7 @@ from ..backend.values import as_list
 from ..engine import Layer
 from ..engine.layer import layers
 from ..registry import has_arg
+from ..variable import is_update
 from .rnn import split_steps, standardize_args
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
@@ -153,7 +154,9 @@ class Bidirectional(Wrapper):
         return [self.forward_layer, self.backward_layer]
 
     def _all_updates(self):
-        return list(self._updates)
+        states = {id(s) for layer in self._sublayers() for s in layer.states}
+        pairs = super()._all_updates()
+        return [(u, on) for u, on in pairs if not (is_update(u) and id(u.op.args[1]) in states)]
 
     @property
     def trainable(self):

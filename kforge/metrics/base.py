@@ -60,7 +60,7 @@ class Metric(Configurable):
         if isinstance(value, Symbolic):
             value = lowering.evaluate(value)
         value = symbolic.as_tensor(value, torch_dtype(dtype))
-        variable = Variable(value, f"{self.name}/{name}", trainable=False)
+        variable = Variable(value, name, trainable=False)
         self.weights.append(variable)
         return variable
 

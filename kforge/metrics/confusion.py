@@ -116,7 +116,7 @@ def update_confusion_matrix_variables(
     if sample_weight is not None:
         weights = K.cast(sample_weight, config.floatx())
         _, _, weights = squeeze_or_expand_dimensions(y_pred, None, weights)
-        weights = broadcast_weights(y_pred, weights)
+        weights = broadcast_weights(y_pred, weights).expand_as(y_pred)
     thresholds = thresholds if isinstance(thresholds, (list, tuple)) else [thresholds]
     sums = _decisions(y_true, y_pred, weights, list(thresholds))
     return [variable.assign_add(sums[kind]) for kind, variable in variables_to_update.items()]
@@ -132,7 +132,8 @@ def _decisions(y_true, y_pred, weights, thresholds):
     dtype, device = torch_dtype(config.floatx()), current_device()
     bounds = torch.tensor([thresholds[i] for i in ascending], dtype=dtype, device=device)
     cells = len(thresholds) + 1
-    cell = torch.bucketize(y_pred.reshape(-1), bounds)  # the number of thresholds below
+    # The number of thresholds below; torch warns of predictions that have strides.
+    cell = torch.bucketize(y_pred.reshape(-1).contiguous(), bounds)
     cell = cell + torch.ne(y_true.reshape(-1), 0) * cells
     table = y_pred.new_zeros(2 * cells).index_add(0, cell, weights.reshape(-1))
     below = table.reshape(2, cells).cumsum(-1)

@@ -108,7 +108,9 @@ def _gates_of_keras1(order, count=3):
         if not source.is_keras1 or len(arrays) != count * len(order):
             return arrays
         if _is(layer, "ConvLSTM2D") and layer.data_format == "channels_first":
-            arrays = [a.transpose(2, 3, 1, 0) if a.ndim == 4 else a for a in arrays]
+            size = tuple(layer.kernel_size)  # where it ends the shape, the axes are those of old
+            old = [a.ndim == 4 and (a.shape[:2] != size or a.shape[2:] == size) for a in arrays]
+            arrays = [a.transpose(2, 3, 1, 0) if is_old else a for a, is_old in zip(arrays, old)]
         return [
             np.concatenate([arrays[count * gate + kind] for gate in order], axis=-1)
             for kind in range(count)

@@ -24,7 +24,7 @@ class ArrayBatches:
     generator, as Keras does.
     """
 
-    last_loss = False
+    last_loss = recounts = False
 
     def __init__(self, tensors, weighted, samples, batch_size, shuffle=False, steps=None):
         self.tensors, self.weighted, self.samples = tensors, weighted, samples

@@ -11,6 +11,7 @@ import torch
 
 from .. import backend as K
 from .. import metrics as metrics_module
+from ..backend.values import as_list
 from ..symbolic import as_tensor, is_symbolic
 from .arrays import (
     check_loss_target,
@@ -159,8 +160,12 @@ def standardize_input_data(data, names, shapes=None, check_batch_axis=True, exce
 
 
 def check_array_length_consistency(inputs, targets, weights=None):
-    """Raises `ValueError` unless all arrays in these lists have as many samples."""
-    same_length(inputs or [], targets or [], weights or [])
+    """Raises `ValueError` unless all arrays have as many samples; None has none.
+
+    Each argument is an array or a list of them.
+    """
+    groups = [[g] if g is None else as_list(g) for g in (inputs, targets, weights)]
+    same_length(*([range(0) if a is None else a for a in group] for group in groups))
 
 
 def check_loss_and_target_compatibility(targets, loss_fns, output_shapes):

@@ -171,7 +171,11 @@ def _fit(model, train, validation, epochs, hooks, results, validation_freq):
     end = hooks.on_train_batch_end if hooks.needs("train_batch_end") else None
     hooks.on_train_begin()
     # A callback may have restored a training that was interrupted.
-    for epoch in range(hooks.params["initial_epoch"], epochs):
+    first = hooks.params["initial_epoch"]
+    for epoch in range(first, epochs):
+        if train.recounts and epoch > first:
+            train.recount()
+            hooks.set_params({**hooks.params, "steps": train.steps})
         skip = hooks.params.pop("initial_batch", 0)
         results.reset()
         hooks.on_epoch_begin(epoch)

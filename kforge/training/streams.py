@@ -64,7 +64,8 @@ def peek(source):
 class StreamBatches:
     """Batches of a stream. `steps` a pass; without it, the length of a Sequence or DataLoader.
 
-    Workers run while `running()` is entered and go on from one pass to the next.
+    A Sequence that sets the length of an epoch may change it in `on_epoch_end`. Workers run while
+    `running()` is entered and go on from one pass to the next.
     """
 
     samples = None
@@ -89,6 +90,7 @@ class StreamBatches:
         if isinstance(source, Dataset) and not is_sequence(source):
             source = DataLoader(source, batch_size, shuffle=shuffle)
         has_end = is_sequence(source) or isinstance(source, DataLoader)
+        self.recounts = steps is None and is_sequence(source) and what != "steps"
         if steps is None:
             if not has_end:
                 raise ValueError(
@@ -110,14 +112,13 @@ class StreamBatches:
         self.class_weight, self.with_targets = class_weight, with_targets
         self.shuffle, self.workers = shuffle, workers
         self.processes, self.max_queue_size = use_multiprocessing, max_queue_size
-        self._output = None
+        self._output = self._enqueuer = None
         # Keras 2.3 reports the loss of a generator's last batch; metrics cover all batches.
         self.last_loss = not isinstance(source, DataLoader)
 
     @contextlib.contextmanager
     def running(self):
         """Starts the workers, and stops them whatever happens."""
-        enqueuer = None
         if isinstance(self.source, DataLoader):
             self._output = _again(self.source)
         elif not self.workers:
@@ -125,17 +126,23 @@ class StreamBatches:
             self._output = endless(self.source)
         else:
             if is_sequence(self.source):
-                enqueuer = OrderedEnqueuer(self.source, self.processes, shuffle=self.shuffle)
+                self._enqueuer = OrderedEnqueuer(self.source, self.processes, shuffle=self.shuffle)
             else:
-                enqueuer = GeneratorEnqueuer(self.source, self.processes)
-            enqueuer.start(workers=self.workers, max_queue_size=self.max_queue_size)
-            self._output = enqueuer.get()
+                self._enqueuer = GeneratorEnqueuer(self.source, self.processes)
+            self._enqueuer.start(workers=self.workers, max_queue_size=self.max_queue_size)
+            self._output = self._enqueuer.get()
         try:
             yield self
         finally:
-            self._output = None
+            enqueuer, self._output, self._enqueuer = self._enqueuer, None, None
             if enqueuer is not None:
                 enqueuer.stop()
+
+    def recount(self):
+        """Between two passes of a Sequence: asks for its length again."""
+        if self._enqueuer is not None:
+            self._enqueuer.join_end_of_epoch()
+        self.steps = len(self.source)
 
     def arrays(self):
         """None: there are no arrays to show."""
@@ -198,7 +205,7 @@ def _again(loader):
 class DiskBatches:
     """Arrays in HDF5 files, read a batch at a time in sorted slices, so that memory stays flat."""
 
-    last_loss = False
+    last_loss = recounts = False
 
     def __init__(self, model, x, y, sample_weight, class_weight, batch_size, shuffle, steps=None):
         self.model, self.parts, self.class_weight = model, (x, y, sample_weight), class_weight

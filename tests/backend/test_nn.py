@@ -34,6 +34,13 @@ def test_of_a_softmax_or_sigmoid_the_logits_count(function, activation, target):
     assert from_probabilities.max() < 17  # clipped, to about -log(epsilon)
 
 
+def test_probabilities_of_0_and_1_cost_what_they_do_in_tensorflow():
+    certain = K.constant([1.0, 1.0, 0.0])
+    found = K.eval(K.binary_crossentropy(K.constant([1.0, 0.0, 1.0]), certain))
+    least = 1 - np.float32(1 - 1e-7)  # what is left of 1 in float32
+    np.testing.assert_allclose(found, [0, -np.log(least + 1e-7), -np.log(2e-7)], 1e-5, 1e-6)
+
+
 def test_a_softmax_along_another_axis_is_no_shortcut():
     x, t = K.variable(RANDOM.randn(2, 3, 4)), np.eye(4)[[[0, 1, 2], [3, 2, 1]]]
     p = K.softmax(x, axis=1)

@@ -122,14 +122,14 @@ LAYERS = {
         lambda: L.LSTM(
             3,
             recurrent_initializer="uniform",
-            unit_forget_bias=False,
+            unit_forget_bias=True,
             recurrent_activation="sigmoid",
             dropout=0.2,
             recurrent_dropout=0.3,
             implementation=2,
             recurrent_regularizer=l2(0.1),
         ),
-        "unit_forget_bias=False",
+        "Left out: `forget_bias_init`.",
     ),
     "SimpleRNN": (
         lambda: L.SimpleRNN(3, consume_less="cpu", inner_init="uniform"),

@@ -115,6 +115,62 @@ def test_attributes_before_init_and_weights_of_a_custom_layer():
     assert dict(model.named_parameters()).keys() == {f"{model.layers[0].name}.scale"}
 
 
+def test_variables_that_are_attributes_are_weights():
+    class Line(Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense = Dense(1)
+            self.slope = K.variable(2.0)
+
+        def build(self, input_shape):
+            self.start = self.add_weight("start", (), trainable=False)
+            self.fixed = K.variable([1.0, 2.0])  # in a list, it would be none
+            self.hidden = [K.variable(0.0)]
+
+        def call(self, inputs):
+            return self.dense(inputs) * self.slope + self.start
+
+    line = Line()
+    line(K.constant(X))
+    own = [line.slope, line.fixed]
+    assert line._trainable_weights == own and line.non_trainable_weights == [line.start]
+    assert line.trainable_weights == own + line.dense.weights
+    assert line._layers == [line.dense]
+
+
+def test_what_a_graph_tells_of_itself():
+    a, b = Input((4,), name="a"), Input((4,), name="b")
+    shared = Dense(3, name="shared")
+    joined = add([shared(a), Dense(3, name="second")(shared(b))], name="joined")
+    model = Model([a, b], joined)
+    assert [layer.name for layer in model._input_layers] == ["a", "b"]
+    assert model.output_layers == [model.get_layer("joined")]
+    by_depth = {d: {x.name for x in found} for d, found in model._layers_by_depth.items()}
+    assert by_depth == {0: {"joined"}, 1: {"second"}, 2: {"shared"}, 3: {"a", "b"}}
+    assert len(model._nodes_by_depth[2]) == 2
+    assert len(shared.inbound_nodes) == 2
+    assert model._layers is model.layers
+
+
+def test_what_uses_the_learning_phase():
+    a, b = Input((4,)), Input((4,))
+    model = Model([a, b], [Dense(2)(a), Dropout(0.5)(b)])
+    assert model.uses_learning_phase
+    c, d = model([Input((4,)), Input((4,))])
+    assert c._uses_learning_phase and d._uses_learning_phase  # a model answers for all its outputs
+    always = Model(a, Dropout(0.5)(a, training=True))
+    assert not always.uses_learning_phase
+
+
+def test_the_dtype_of_a_model_is_that_of_its_own_weights():
+    class Counter(Model):
+        def __init__(self):
+            super().__init__(dtype="int64")
+            self.count = self.add_weight("count", [], initializer="ones")
+
+    assert K.dtype(Counter().count) == "int64"
+
+
 def test_adding_and_removing():
     model = Sequential([Dense(3, input_shape=(4,))])
     model.add(Dense(7))

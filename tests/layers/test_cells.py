@@ -7,7 +7,10 @@ import torch
 from kforge import backend as K
 from kforge import layers as L
 from kforge import symbolic
+from kforge.models import Model
 from tests import golden
+
+LAST_FIRST = {"reverse_state_order": True}
 
 CELLS = {
     "simple": (L.SimpleRNNCell, {}),
@@ -113,6 +116,32 @@ def test_stack_has_the_weights_of_its_cells():
     again.set_weights(stack.get_weights())
     for a, b in zip(again.get_weights(), stack.get_weights()):
         np.testing.assert_array_equal(a, b)
+
+
+def test_states_of_a_stack_may_be_those_of_the_last_cell_first():
+    x = np.random.RandomState(0).randn(2, 4, 3).astype("float32")
+    stacks = [L.StackedRNNCells([L.LSTMCell(2), L.GRUCell(3)], **more) for more in ({}, LAST_FIRST)]
+    models = []
+    for stack in stacks:
+        inputs = L.Input((4, 3))
+        models.append(Model(inputs, L.RNN(stack, return_state=True)(inputs)))
+    models[1].set_weights(models[0].get_weights())
+    (output, h, c, state), found = (model.predict(x) for model in models)
+    assert tuple(stacks[1].state_size) == (3, 2, 2)
+    for a, b in zip((output, state, h, c), found):
+        np.testing.assert_array_equal(a, b)
+    again = L.StackedRNNCells.from_config(stacks[1].get_config())
+    assert again.reverse_state_order and not stacks[0].reverse_state_order
+    stack, states = stacks[1], [K.zeros((1, n)) for n in (3, 2, 2)]
+    _, new = stack.call(K.zeros((1, 3)), states)
+    assert [K.int_shape(s)[1] for s in new] == [3, 2, 2]
+
+
+@pytest.mark.parametrize("cls, gates", [(L.SimpleRNN, 1), (L.GRU, 3), (L.LSTM, 4)])
+def test_each_gate_starts_from_the_identity(cls, gates):
+    layer = cls(3, recurrent_initializer="identity")
+    layer(L.Input((4, 2)))
+    np.testing.assert_array_equal(layer.get_weights()[1], np.tile(np.eye(3), (1, gates)))
 
 
 def test_regularizers_and_constraints_reach_the_weights():

@@ -32,6 +32,12 @@ class Changed(Base):
     __init__ = variant(Base.__init__, {"b": 7}, c=3)
 
 
+def test_a_lambda_may_tell_its_shape_as_a_list():
+    layer = L.Lambda(lambda x: x[:, :1], output_shape=lambda shape: [shape[0], 1])
+    assert tuple(layer(L.Input((3,))).shape) == (None, 1)
+    assert layer._input_dtypes == "float32"
+
+
 def test_a_variant_has_other_defaults_and_fewer_arguments():
     assert Changed(0).given == (0, 7, 3, {})
     assert Changed(0, 5, d=6).given == (0, 7, 5, {"d": 6})

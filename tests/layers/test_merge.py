@@ -61,6 +61,14 @@ def test_masks_are_joined():
     assert L.dot([masked_a, masked_b], 1)._keras_mask is None
 
 
+@pytest.mark.parametrize("layer", [L.Add(), L.Concatenate()])
+def test_there_is_a_mask_for_each_input(layer):
+    inputs = [L.Input((3, 4)), L.Input((3, 4))]
+    for given in ((inputs[0], [None, None]), (inputs, A), (inputs, [None])):
+        with pytest.raises(ValueError, match="should be"):
+            layer.compute_mask(*given)
+
+
 def test_scripts_derive_classes():
     from kforge.layers.merge import _Merge
 

@@ -31,6 +31,10 @@ def test_padding_and_cropping_are_inverse():
     np.testing.assert_array_equal(run(L.Cropping2D(amounts), padded), IMAGE)
 
 
+def test_cropping_may_leave_nothing():
+    assert run(L.Cropping2D(((1, 2), (0, 0)))).shape == (1, 0, 4, 1)
+
+
 @pytest.mark.parametrize("layer", [L.ZeroPadding2D, L.Cropping2D])
 def test_settings_in_three_forms(layer):
     (name,) = set(layer(1).get_config()) & {"padding", "cropping"}
@@ -52,6 +56,7 @@ def test_settings_of_the_only_axis_are_not_nested():
         (lambda: L.ZeroPadding2D((1, 2, 3)), ValueError, "`padding` should have 2 elements"),
         (lambda: L.ZeroPadding2D(((1, 2, 3), (1, 2))), ValueError, "`padding`.*tuple of 2"),
         (lambda: L.Cropping3D(((1, 2), 1)), ValueError, "`cropping` should have 3 elements"),
+        (lambda: L.Cropping2D(lambda: 1), ValueError, "`cropping` should have 2 elements"),
         (lambda: L.UpSampling2D(interpolation="cubic"), ValueError, "interpolation.*cubic"),
         (lambda: L.UpSampling2D((2, 2, 2)), ValueError, "`size`.*tuple of 2"),
         (lambda: L.UpSampling1D(2, data_format="channels_last"), TypeError, "data_format"),

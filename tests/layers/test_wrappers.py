@@ -120,6 +120,19 @@ def test_freezing_both_directions():
     assert not layer.forward_layer.trainable
 
 
+def test_updates_and_losses_of_both_directions():
+    x = L.Input((3, 2))
+    layer = L.Bidirectional(L.SimpleRNN(3, stateful=True), batch_input_shape=(2, 3, 2))
+    moving = K.variable(0.0)
+    for direction in (layer.forward_layer, layer.backward_layer):
+        direction.add_update(K.update_add(moving, 1.0), inputs=x)
+        direction.add_loss(K.sum(x), inputs=x)
+    assert len(layer.updates) == len(layer.get_updates_for(x)) == 2
+    assert len(layer.get_losses_for(x)) == 2
+    layer(L.Input(batch_shape=(2, 3, 2)))
+    assert len(layer.updates) == 2  # those of the states are not carried out
+
+
 def test_directions_are_named_after_the_layer():
     kforge.config.reset_uids()
     layer = L.Bidirectional(L.LSTM(2))

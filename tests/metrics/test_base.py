@@ -212,7 +212,7 @@ def test_wrapped_function():
 def test_names():
     K.clear_session()
     assert [metrics.AUC().name, metrics.AUC().name, Count().name] == ["auc_1", "auc_2", "count"]
-    assert metrics.Mean(name="loss").weights[0].name == "loss/total:0"
+    assert metrics.Mean(name="loss").weights[0].name == "total:0"
     assert metrics.get("MSE") is metrics.mean_squared_error
     assert isinstance(metrics.get("AUC"), metrics.AUC)
     with pytest.raises(ValueError, match="Unknown metric function: acuracy"):

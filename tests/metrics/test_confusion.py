@@ -98,6 +98,12 @@ def test_sensitivity_and_specificity():
     assert K.eval(metrics.SensitivityAtSpecificity(0.5, num_thresholds=1)(Y, Y)) == 1
 
 
+def test_one_weight_for_all():
+    metric = metrics.TruePositives(thresholds=[0.25, 0.5])
+    found = K.eval(metric([1, 1, 0], [0.3, 0.9, 0.9], sample_weight=3.0))
+    np.testing.assert_array_equal(found, [6.0, 3.0])
+
+
 def test_mean_iou():
     y, p = [0, 0, 1, 1], [0, 1, 0, 1]
     np.testing.assert_allclose(K.eval(metrics.MeanIoU(3)(y, p)), 1 / 3, rtol=1e-6)

@@ -285,10 +285,10 @@ class TestLambda:
         functions = kforge.functions._live
         kept = dict(functions)
         functions.clear()
-        return predicted, kept
+        return predicted, kept, model
 
     def test_bytecode_is_not_run_unasked(self, tmp_path):
-        wanted, kept = self.save(tmp_path / "model.h5")
+        wanted, kept, _ = self.save(tmp_path / "model.h5")
         try:
             with pytest.raises(ValueError, match="'square' holds a function as bytecode"):
                 load_model(tmp_path / "model.h5", compile=False)
@@ -303,10 +303,29 @@ class TestLambda:
             kforge.functions._live.update(kept)
 
     def test_the_script_that_saved_it_loads_it(self, tmp_path):
-        wanted, kept = self.save(tmp_path / "model.h5")
+        wanted, kept, _model = self.save(tmp_path / "model.h5")  # which holds the function
         kforge.functions._live.update(kept)
         loaded = load_model(tmp_path / "model.h5", compile=False)
         np.testing.assert_array_equal(loaded.predict(X), wanted)
+
+    def test_a_named_function_that_lives_is_found_by_its_name(self):
+        def doubled(x):
+            return x * 2
+
+        model = Sequential([L.Lambda(doubled, input_shape=(3,))])
+        described = model.to_json()
+        again = kforge.models.model_from_json(described)
+        np.testing.assert_array_equal(again.predict(X), X * 2)
+        first = doubled
+
+        def doubled(x):
+            return x + x
+
+        L.Lambda(doubled)
+        with pytest.raises(ValueError, match="2 that live have its code"):
+            kforge.models.model_from_json(described)
+        again = kforge.models.model_from_json(described, {"doubled": first})
+        np.testing.assert_array_equal(again.predict(X), X * 2)
 
 
 K = kforge.backend

@@ -116,6 +116,16 @@ def test_kernels_of_theano_are_flipped(make, shape, kernels):
     same(preprocess_weights_for_loading(layer, flipped, "2.2.4", "theano"), weights)
 
 
+def test_a_kernel_for_each_gate_with_the_axes_of_today():
+    layer = L.ConvLSTM2D(5, 3, data_format="channels_first")
+    layer.build((None, 4, 6, 7, 7))
+    today = layer.get_weights()
+    old = [np.split(w, 4, -1) for w in today]
+    gates = [w[i] for i in (0, 2, 1, 3) for w in old]
+    for found, wanted in zip(preprocess_weights_for_loading(layer, gates, "1"), today):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_kernels_with_the_output_axis_first_are_recognised():
     layer = built(L.Conv2D(3, (2, 5)), 6, 6, 4)
     weights = layer.get_weights()

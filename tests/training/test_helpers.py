@@ -52,6 +52,11 @@ def test_numbers_of_samples():
     with pytest.raises(ValueError, match="specify `steps`"):
         helpers.check_num_samples([])
     helpers.check_array_length_consistency([X], [Y], [np.ones(6)])
+    helpers.check_array_length_consistency(X, [Y], X)
+    helpers.check_array_length_consistency(None, [None], None)
+    for given in ((X, None), (X, Y, None), ([X, None], None)):
+        with pytest.raises(ValueError, match="same number of samples"):
+            helpers.check_array_length_consistency(*given)
     with pytest.raises(ValueError, match="same number of samples"):
         helpers.check_array_length_consistency([X], [Y[:3]])
 
