@@ -8,7 +8,7 @@ from .data import ArrayBatches, adapt_arrays
 from .one_batch import OneBatchMethods, plain_batch, register_plain
 from .rate_search import search_rate
 from .step import PredictStep
-from .streams import DiskBatches, StreamBatches, is_on_disk, is_stream, peek
+from .streams import DiskBatches, StreamBatches, has_length, is_dataset, is_on_disk, is_stream, peek
 
 __all__ = ["TrainingMethods", "refuse"]
 
@@ -53,8 +53,9 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         options = (max_queue_size, workers, use_multiprocessing)
         if is_stream(x):
             refuse(y=y, sample_weight=sample_weight, validation_split=validation_split)
-            _refuse_batch_size(batch_size)
-            x = self._stream(x, steps_per_epoch, "steps_per_epoch", *options, class_weight, shuffle)
+            _refuse_batch_size(x, batch_size)
+            more = class_weight, shuffle, batch_size
+            x = self._stream(x, steps_per_epoch, "steps_per_epoch", *options, *more)
         train, validation = self._batches(
             x,
             y,
@@ -77,7 +78,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
 
     def _stream(self, source, steps, what, queue=10, workers=1, processes=False, *more, **options):
         """Batches of a generator, Sequence, DataLoader or Dataset; the model is built for them."""
-        class_weight, shuffle = more or (None, False)
+        class_weight, shuffle, batch_size = more or (None, False, None)
         if self.inputs is None:
             first, source = peek(source)
             self._build_for(first)
@@ -93,6 +94,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             workers,
             processes,
             queue,
+            batch_size,
             **options,
         )
 
@@ -139,7 +141,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
 
     def _validation(self, data, batch_size, steps, options, train):
         if is_stream(data):
-            return self._stream(data, steps, "validation_steps", *options)
+            return self._stream(data, steps, "validation_steps", *options, None, False, batch_size)
         if isinstance(train, StreamBatches):
             steps = None  # as in Keras: arrays are seen as a whole
         elif steps is not None and not train.counts_steps:
@@ -167,8 +169,9 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         `metrics_names`."""
         if is_stream(x):
             refuse(y=y, sample_weight=sample_weight)
-            _refuse_batch_size(batch_size)
-            x = self._stream(x, steps, "steps", max_queue_size, workers, use_multiprocessing)
+            _refuse_batch_size(x, batch_size)
+            options = (max_queue_size, workers, use_multiprocessing, None, False, batch_size)
+            x = self._stream(x, steps, "steps", *options)
         batches, _ = self._batches(x, y, sample_weight, None, batch_size, False, steps)
         hooks = self._hooks(callbacks, batches, verbose, "test")
         with batches.running():
@@ -192,8 +195,8 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             if step is not None and len(batch[0]) <= (batch_size or 32):
                 return self._predicted(step, batch)
         if is_stream(x):
-            _refuse_batch_size(batch_size)
-            options = (max_queue_size, workers, use_multiprocessing)
+            _refuse_batch_size(x, batch_size)
+            options = (max_queue_size, workers, use_multiprocessing, None, False, batch_size)
             batches = self._stream(x, steps, "steps", *options, with_targets=False)
         else:
             self._build_for(x)
@@ -245,10 +248,10 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         rates = np.geomspace(start_lr, end_lr, steps)
         if is_stream(x):
             refuse(y=y, sample_weight=sample_weight)
-            _refuse_batch_size(batch_size)
-            passes = steps * self._options.accumulate_steps if not hasattr(x, "__len__") else None
-            options = (max_queue_size, workers, use_multiprocessing, class_weight, shuffle)
-            x = self._stream(x, passes, "steps", *options)
+            _refuse_batch_size(x, batch_size)
+            passes = None if has_length(x) else steps * self._options.accumulate_steps
+            options = (max_queue_size, workers, use_multiprocessing)
+            x = self._stream(x, passes, "steps", *options, class_weight, shuffle, batch_size)
         batches, _ = self._batches(x, y, sample_weight, class_weight, batch_size, shuffle, None)
         return search_rate(self, batches, rates, smoothing, divergence)
 
@@ -376,8 +379,8 @@ def _as_stream(source):
     return source if is_stream(source) else iter(source)
 
 
-def _refuse_batch_size(batch_size):
-    if batch_size is not None:
+def _refuse_batch_size(x, batch_size):
+    if batch_size is not None and not is_dataset(x):
         raise ValueError(
             "The `batch_size` argument must not be specified when using a generator or Sequence as "
             "an input."

@@ -7,8 +7,7 @@ import math
 import warnings
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, is_sequence
 from .data import adapt_arrays, check_batch, model_device, shuffled
@@ -36,6 +35,17 @@ def is_stream(x):
     )
 
 
+def is_dataset(x):
+    """Whether `x` is a data set of torch, of single samples."""
+    return isinstance(x, Dataset) and not is_sequence(x)
+
+
+def has_length(x):
+    """Whether a stream tells how many batches make a pass."""
+    known = is_sequence(x) or isinstance(x, (DataLoader, Dataset))
+    return known and hasattr(getattr(x, "dataset", x), "__len__")
+
+
 def is_on_disk(x):
     """Whether `x`, or something in it, is an HDF5 data set, to be read slice by slice."""
     if isinstance(x, dict):
@@ -57,7 +67,10 @@ def peek(source):
             source = itertools.chain([first], source)
     except (IndexError, StopIteration):
         raise ValueError("The model cannot be built for a stream that gives no batch.") from None
-    has_targets = isinstance(first, (tuple, list)) and len(first) in (2, 3) and _is_tuple(first)
+    several = isinstance(first, (tuple, list)) and len(first) in (2, 3)
+    has_targets = several and (
+        isinstance(first, tuple) or isinstance(source, (DataLoader, Dataset))
+    )
     return _whole(first[0] if has_targets else first), source
 
 
@@ -84,15 +97,15 @@ class StreamBatches:
         workers=1,
         use_multiprocessing=False,
         max_queue_size=10,
-        batch_size=32,
+        batch_size=None,
         with_targets=True,
     ):
-        if isinstance(source, Dataset) and not is_sequence(source):
-            source = DataLoader(source, batch_size, shuffle=shuffle)
-        has_end = is_sequence(source) or isinstance(source, DataLoader)
+        if is_dataset(source):
+            mixed = bool(shuffle) and not isinstance(source, IterableDataset)
+            source = DataLoader(source, batch_size or 32, shuffle=mixed)
         self.recounts = steps is None and is_sequence(source) and what != "steps"
         if steps is None:
-            if not has_end:
+            if not has_length(source):
                 raise ValueError(
                     f"`{what}=None` is only valid for a generator based on the "
                     "`keras.utils.Sequence` class. Please specify "
@@ -102,7 +115,8 @@ class StreamBatches:
         steps = math.ceil(steps)  # scripts divide samples by batch size
         if steps < 1:
             raise ValueError(f"`{what}` must be at least 1; got {steps}.")
-        if use_multiprocessing and workers > 1 and not has_end:
+        loaded = isinstance(source, DataLoader)
+        if use_multiprocessing and workers > 1 and not (loaded or is_sequence(source)):
             warnings.warn(
                 "Using a generator with `use_multiprocessing=True` and multiple workers may "
                 "duplicate your data. Please consider using the `keras.utils.Sequence` class.",
@@ -114,7 +128,7 @@ class StreamBatches:
         self.processes, self.max_queue_size = use_multiprocessing, max_queue_size
         self._output = self._enqueuer = None
         # Keras 2.3 reports the loss of a generator's last batch; metrics cover all batches.
-        self.last_loss = not isinstance(source, DataLoader)
+        self.last_loss = not loaded
 
     @contextlib.contextmanager
     def running(self):
@@ -163,27 +177,32 @@ class StreamBatches:
 
     def adapt(self, found):
         """What the stream gave as a `Batch`."""
-        if not self.with_targets:
-            x = found[0] if isinstance(found, tuple) and len(found) in (2, 3) else found
-            parts = (_whole(x), None, None)
-        elif isinstance(found, (tuple, list)) and len(found) in (2, 3) and _is_tuple(found):
-            parts = (*map(_whole, found), None)[:3]
-        elif isinstance(found, (tuple, list)) and _is_tuple(found):
-            raise ValueError(
-                "Output of generator should be a tuple `(x, y, sample_weight)` or `(x, y)`. "
-                f"Found: {found}"
-            )
-        else:
-            parts = (_whole(found), None, None)
         weights = self.class_weight
+        parts = self._parts(found)
         tensors, weighted, samples = adapt_arrays(self.model, *parts, weights, self.with_targets)
         check_batch(self.model, samples)
         return Batch(tensors, weighted)
 
+    def _parts(self, found):
+        """(inputs, targets, sample weights) of what the stream gave."""
+        several = isinstance(found, (tuple, list)) and len(found) in (2, 3)
+        if not self.with_targets:
+            # A DataLoader gives lists; a list of other streams holds the inputs.
+            pair = several and (isinstance(found, tuple) or self._is_pair(found))
+            return _whole(found[0] if pair else found), None, None
+        wanted = bool(self.model._compiled.fed)
+        if several and (wanted or isinstance(found, tuple)):
+            return (*map(_whole, found), None)[:3]
+        if wanted or isinstance(found, tuple):
+            raise ValueError(
+                "Output of generator should be a tuple `(x, y, sample_weight)` or `(x, y)`. "
+                f"Found: {found}"
+            )
+        return found, None, None
 
-def _is_tuple(found):
-    """A list is a batch (x, y) only if a DataLoader made it of arrays."""
-    return isinstance(found, tuple) or all(isinstance(x, torch.Tensor) for x in found)
+    def _is_pair(self, found):
+        loaded = isinstance(self.source, DataLoader)
+        return loaded and len(found) != len(self.model.inputs)
 
 
 def _whole(x):
@@ -198,8 +217,12 @@ def iter_sequence_infinite(seq):
 
 
 def _again(loader):
-    while True:
-        yield from loader
+    given = True
+    while given:
+        given = False
+        for batch in loader:
+            given = True
+            yield batch
 
 
 class DiskBatches:
