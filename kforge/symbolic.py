@@ -274,8 +274,8 @@ def as_tensor(value, dtype=None):
     array = np.asarray(value)
     if dtype is None and array.dtype.kind == "f":
         dtype = getattr(torch, config.floatx())
-    if not array.flags.writeable:  # torch has no read-only tensors, and warns
-        array = array.copy()
+    if not (array.flags.writeable and array.dtype.isnative):  # torch has no such tensors
+        array = array.astype(array.dtype.newbyteorder("="))
     tensor = torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape)
     return tensor if dtype is None else tensor.to(dtype)
 

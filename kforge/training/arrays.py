@@ -68,7 +68,7 @@ def per_name(data, names, what, shapes):
         if len(data) == len(names) and (len(names) > 1 or not _is_sample(data, shapes)):
             return list(data)
         if len(names) == 1 and _is_sample(data, shapes):
-            return [np.asarray(data)]
+            return [data]
         raise ValueError(
             f"Error when checking model {what}: the list of Numpy arrays that you are passing to "
             f"your model is not the size the model expected. Expected to see {len(names)} array(s) "
@@ -98,9 +98,7 @@ def checked_array(data, shape, name, what):
     if not isinstance(data, torch.Tensor):
         if hasattr(data, "values") and not isinstance(data, np.ndarray):  # a pandas frame
             data = data.values
-        data = np.asarray(data)
-        if data.dtype.kind in "OSU":
-            data = _as_numbers(data, name, what)
+        data = _as_numbers(data, name, what)
     if data.ndim == 0:
         data = data.reshape(1)
     if data.ndim == 1:
@@ -123,13 +121,19 @@ def checked_array(data, shape, name, what):
 
 
 def _as_numbers(data, name, what):
-    """Numbers that were given as Python objects or as text."""
+    """An array of numbers, also of those that were given as Python objects or as text."""
     try:
-        return data.astype(config.floatx())
+        found = np.asarray(data)
+        return found.astype(config.floatx()) if found.dtype.kind in "OSU" else found
     except (TypeError, ValueError) as error:
+        kind = (
+            f"an array of {data.dtype} of shape {data.shape}"
+            if hasattr(data, "dtype")
+            else (f"a {type(data).__name__} of length {len(data)}")
+        )
         raise ValueError(
-            f"Error when checking {what}: {name} is an array of {data.dtype} of shape "
-            f"{data.shape}; expected numbers ({error}). Are the samples of different lengths?"
+            f"Error when checking {what}: {name} is {kind}; expected numbers ({error}). Are the "
+            "samples of different lengths?"
         ) from None
 
 
@@ -194,7 +198,7 @@ def sample_weights(model, targets, sample_weight=None, class_weight=None):
     for endpoint, target, weight, by_class in zip(fed, targets, given, classes):
         weight = weigh_samples(target, weight, by_class, endpoint.mode)
         dtype = endpoint.sample_weight.dtype
-        found.append(None if weight is None else torch.as_tensor(weight).to(dtype))
+        found.append(None if weight is None else symbolic.as_tensor(weight, dtype))
     return found
 
 

@@ -10,10 +10,20 @@ import torch
 from .. import config
 from .arrays import array_inputs, array_targets, same_length, sample_weights
 
-__all__ = ["ArrayBatches", "adapt_arrays", "check_batch", "model_device", "shuffled"]
+__all__ = ["ArrayBatches", "Batch", "adapt_arrays", "check_batch", "model_device", "shuffled"]
 
 # Arrays up to this size are shuffled as a whole once an epoch: batches are then views.
 _SMALL = 4_000_000
+
+
+class Batch(list):
+    """Tensors of a batch, and which outputs have sample weights among them."""
+
+    __slots__ = ("weighted",)
+
+    def __init__(self, tensors, weighted):
+        super().__init__(tensors)
+        self.weighted = weighted
 
 
 class ArrayBatches:

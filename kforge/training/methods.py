@@ -5,10 +5,11 @@ import numpy as np
 from . import loop
 from .compile_methods import CompileMethods
 from .data import ArrayBatches, adapt_arrays
+from .disk import DiskBatches, is_on_disk
 from .one_batch import OneBatchMethods, plain_batch, register_plain
 from .rate_search import search_rate
 from .step import PredictStep
-from .streams import DiskBatches, StreamBatches, has_length, is_dataset, is_on_disk, is_stream, peek
+from .streams import StreamBatches, has_length, is_dataset, is_stream, peek
 
 __all__ = ["TrainingMethods", "refuse"]
 
@@ -105,23 +106,19 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         self._prepare(x)
         size = self._batch_size(batch_size, steps)
         if is_on_disk(x) or is_on_disk(y):
-            if split:
-                raise ValueError(
-                    "`validation_split` needs arrays in memory; pass `validation_data` instead, "
-                    "such as HDF5Matrix(path, name, start, end)."
-                )
-            return DiskBatches(self, x, y, sample_weight, class_weight, size, shuffle, steps), None
+            parts = self, x, y, sample_weight, class_weight, size
+            batches = DiskBatches(*parts, shuffle, steps)
+            at = _split(batches.samples, split)
+            if at is None:
+                return batches, None
+            held = DiskBatches(*parts, rows=range(at, batches.samples))
+            return DiskBatches(*parts, shuffle, steps, rows=range(at)), held
         tensors, weighted, samples = adapt_arrays(self, x, y, sample_weight, class_weight)
         if not samples:
             raise ValueError("There are no samples: the arrays have length 0.")
-        if not split or not 0.0 < split < 1.0:
+        at = _split(samples, split)
+        if at is None:
             return ArrayBatches(tensors, weighted, samples, size, shuffle, steps), None
-        at = int(samples * (1.0 - split))
-        if at in (0, samples):
-            raise ValueError(
-                f"`validation_split={split}` of {samples} samples leaves {at} to train on and "
-                f"{samples - at} to validate on; each must have some."
-            )
         held = ArrayBatches([t[at:] for t in tensors], weighted, samples - at, size)
         return ArrayBatches([t[:at] for t in tensors], weighted, at, size, shuffle, steps), held
 
@@ -202,7 +199,8 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             self._build_for(x)
             size = self._batch_size(batch_size, steps)
             if is_on_disk(x):
-                batches = DiskBatches(self, x, None, None, None, size, False, steps)
+                options = {"batch_size": size, "steps": steps, "with_targets": False}
+                batches = DiskBatches(self, x, **options)
             else:
                 parts = adapt_arrays(self, x, None, None, None, with_targets=False)
                 batches = ArrayBatches(*parts, size, steps=steps)
@@ -372,6 +370,19 @@ def refuse(**given):
     for name, value in given.items():
         if value is not None and not (np.isscalar(value) and value == 0):
             raise ValueError(f"`{name}` argument is not supported when using a generator as input.")
+
+
+def _split(samples, split):
+    """The number of samples to train on, None for all, where the part `split` is held out."""
+    if not split or not 0.0 < split < 1.0:
+        return None
+    at = int(samples * (1.0 - split))
+    if at in (0, samples):
+        raise ValueError(
+            f"`validation_split={split}` of {samples} samples leaves {at} to train on and "
+            f"{samples - at} to validate on; each must have some."
+        )
+    return at
 
 
 def _as_stream(source):

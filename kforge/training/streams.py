@@ -1,4 +1,4 @@
-"""Data that come batch by batch: generators, `Sequence`s, DataLoaders, and arrays on disk."""
+"""Data that come batch by batch: generators, `Sequence`s and DataLoaders."""
 
 import contextlib
 import inspect
@@ -6,23 +6,19 @@ import itertools
 import math
 import warnings
 
-import numpy as np
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, is_sequence
-from .data import adapt_arrays, check_batch, model_device, shuffled
+from .data import Batch, adapt_arrays, check_batch
 
-__all__ = ["DiskBatches", "StreamBatches", "is_on_disk", "is_stream", "iter_sequence_infinite"]
-
-
-class Batch(list):
-    """Tensors of a batch, and which outputs have sample weights among them."""
-
-    __slots__ = ("weighted",)
-
-    def __init__(self, tensors, weighted):
-        super().__init__(tensors)
-        self.weighted = weighted
+__all__ = [
+    "StreamBatches",
+    "has_length",
+    "is_dataset",
+    "is_stream",
+    "iter_sequence_infinite",
+    "peek",
+]
 
 
 def is_stream(x):
@@ -44,15 +40,6 @@ def has_length(x):
     """Whether a stream tells how many batches make a pass."""
     known = is_sequence(x) or isinstance(x, (DataLoader, Dataset))
     return known and hasattr(getattr(x, "dataset", x), "__len__")
-
-
-def is_on_disk(x):
-    """Whether `x`, or something in it, is an HDF5 data set, to be read slice by slice."""
-    if isinstance(x, dict):
-        return any(map(is_on_disk, x.values()))
-    if isinstance(x, (list, tuple)):
-        return any(map(is_on_disk, x))
-    return type(x).__module__.split(".")[0] == "h5py" or type(x).__name__ == "HDF5Matrix"
 
 
 def peek(source):
@@ -187,7 +174,7 @@ class StreamBatches:
         """(inputs, targets, sample weights) of what the stream gave."""
         several = isinstance(found, (tuple, list)) and len(found) in (2, 3)
         if not self.with_targets:
-            # A DataLoader gives lists; a list of other streams holds the inputs.
+            # A list that fits the inputs holds them.
             pair = several and (isinstance(found, tuple) or self._is_pair(found))
             return _whole(found[0] if pair else found), None, None
         wanted = bool(self.model._compiled.fed)
@@ -201,8 +188,8 @@ class StreamBatches:
         return found, None, None
 
     def _is_pair(self, found):
-        loaded = isinstance(self.source, DataLoader)
-        return loaded and len(found) != len(self.model.inputs)
+        arrays = all(hasattr(x, "shape") for x in found)
+        return arrays and len(found) != len(self.model.inputs)
 
 
 def _whole(x):
@@ -223,57 +210,3 @@ def _again(loader):
         for batch in loader:
             given = True
             yield batch
-
-
-class DiskBatches:
-    """Arrays in HDF5 files, read a batch at a time in sorted slices, so that memory stays flat."""
-
-    last_loss = recounts = False
-
-    def __init__(self, model, x, y, sample_weight, class_weight, batch_size, shuffle, steps=None):
-        self.model, self.parts, self.class_weight = model, (x, y, sample_weight), class_weight
-        self.with_targets = y is not None
-        self.samples, self.batch_size, self.shuffle = _length(x), batch_size, shuffle
-        self.steps = -(-self.samples // batch_size) if steps is None else steps
-        self.weighted, self.counts_steps = None, steps is not None
-        self.order = np.arange(self.samples)
-
-    def arrays(self):
-        """None: arrays on disk are not read as a whole."""
-
-    @contextlib.contextmanager
-    def running(self):
-        """Nothing to start."""
-        yield self
-
-    def epoch(self):
-        """The batches of one pass."""
-        self.order = order = shuffled(self.order, self.shuffle, self.batch_size)
-        for i in range(self.steps):
-            start = i * self.batch_size % self.samples
-            index = np.sort(order[start : start + self.batch_size])
-            x, y, w = (_rows(part, index) for part in self.parts)
-            tensors, weighted, samples = adapt_arrays(
-                self.model, x, y, w, self.class_weight, self.with_targets
-            )
-            check_batch(self.model, samples)
-            yield Batch([t.to(model_device(self.model)) for t in tensors], weighted)
-
-
-def _length(x):
-    while isinstance(x, (list, tuple, dict)):
-        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
-    return len(x)
-
-
-def _rows(x, index):
-    """Rows of an array, or of each in a list or dictionary; consecutive ones as one slice."""
-    if x is None:
-        return None
-    if isinstance(x, dict):
-        return {k: _rows(v, index) for k, v in x.items()}
-    if isinstance(x, (list, tuple)):
-        return [_rows(v, index) for v in x]
-    if len(index) and index[-1] - index[0] + 1 == len(index):
-        return np.asarray(x[int(index[0]) : int(index[-1]) + 1])
-    return np.asarray(x[index])
