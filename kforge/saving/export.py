@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import logging
 import warnings
 
 import torch
@@ -80,11 +81,24 @@ def to_onnx(model, path, data_format="channels_last"):
         )
     program, names = to_program(model, data_format), model.output_names
     outputs = [n if names.count(n) == 1 else f"{n}_{i}" for i, n in enumerate(names)]
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what torch has to say about itself
+    with torch.no_grad(), _quiet_torch():
         made = torch.onnx.export(program, output_names=outputs, dynamo=True, verbose=False)
     with atomic_write(path) as file:
         file.write(made.model_proto.SerializeToString())
+
+
+@contextlib.contextmanager
+def _quiet_torch():
+    """Within this context, torch does not warn of itself, and of packages that it could use."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _export(model, data_format, kind):
