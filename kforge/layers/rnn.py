@@ -75,7 +75,8 @@ class RNN(Layer):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            if name.startswith("_") or "cell" not in self._modules:
+            # What the class itself has, but could not give, the cell is not to give instead.
+            if name.startswith("_") or "cell" not in self._modules or hasattr(type(self), name):
                 raise
             return getattr(self._modules["cell"], name)
 

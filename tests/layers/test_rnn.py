@@ -228,3 +228,15 @@ def test_a_call_that_fails_leaves_no_trace():
     with pytest.raises(ValueError, match="not compatible"):
         layer(x, initial_state=[L.Input((UNITS,)), L.Input((UNITS + 1,))])
     assert K.int_shape(layer(x)) == (None, UNITS)
+
+
+def test_what_a_layer_cannot_give_its_cell_is_not_asked_for():
+    kforge.config.reset_uids()
+    layer = L.LSTM(UNITS)
+    with pytest.raises(AttributeError, match="lstm_1 has no inbound nodes"):
+        print(layer.output)
+    for _ in range(2):
+        layer(L.Input((STEPS, FEATURES)))
+    with pytest.raises(AttributeError, match="lstm_1 has multiple inbound nodes"):
+        print(layer.output)
+    assert K.int_shape(layer.kernel) == (FEATURES, 4 * UNITS)  # that of the cell

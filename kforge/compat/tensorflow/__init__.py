@@ -124,8 +124,6 @@ class _Finder:
     def exec_module(self, module):
         """Registers everything below `tensorflow`."""
         self.register_keras(*_KERAS)
-        # TensorBoard would take the facade for TensorFlow; this says that there is none.
-        self.modules["tensorboard.compat.notf"] = types.ModuleType("tensorboard.compat.notf")
         sys.modules.update(self.modules)
 
     def register_keras(self, *prefixes):
@@ -134,6 +132,11 @@ class _Finder:
         made = {p + name[len("keras") :]: m for p in prefixes for name, m in found.items()}
         self.modules.update(made)
         sys.modules.update(made)
+
+    def hide_from_tensorboard(self):
+        """TensorBoard, which would import the facade as TensorFlow, finds that there is none."""
+        name = "tensorboard.compat.notf"
+        sys.modules[name] = self.modules[name] = types.ModuleType(name)
 
     def forget(self):
         """Takes the modules away again."""
@@ -155,6 +158,7 @@ def offer(backend):
         return
     finder = _Finder()
     finder.register_keras("tf_keras")
+    finder.hide_from_tensorboard()
     sys.meta_path.insert(0, finder)
     for name, path in _SHOWN_BY_BACKEND.items():
         setattr(backend, name, finder.modules[path])
