@@ -10,7 +10,7 @@ import h5py
 import pytest
 
 import kforge
-from kforge.saving.errors import UnsafeFileError
+from kforge.saving.errors import FileError, UnsafeFileError
 from kforge.saving.hdf5 import open_reader
 from kforge.saving.text import load_json, load_yaml
 from tests.saving.hostile import hostile_hdf5, hostile_models, hostile_text
@@ -132,6 +132,12 @@ def test_yaml(text, message, canary):
         load_yaml(text.format(canary=canary.path) if len(text) < 1000 else text.replace("{{", "{"))
     assert not canary.touched()
     assert "antigravity" not in sys.modules
+
+
+def test_yaml_nested_without_end():
+    # From 6.0.4 on, PyYAML has a bound of its own.
+    with pytest.raises(FileError, match=r"nested more than 256|maximum nesting depth"), bounded():
+        load_yaml("[" * 1_000_000)
 
 
 @pytest.fixture
