@@ -27,8 +27,8 @@ class Contributions:
 
     @property
     def metrics(self):
-        """Metrics that `add_metric` made."""
-        return [metric for metric, _ in self._all_metrics()]
+        """Metrics that `add_metric` made, and those that are attributes."""
+        return list(dict.fromkeys(metric for metric, _ in self._all_metrics()))
 
     def _all_losses(self):
         """Losses with the inputs that each depends on (None: on none)."""
@@ -47,7 +47,7 @@ class Contributions:
         `inputs`: the tensors that they depend on, None for losses of the weights alone.
         """
         self._require_symbolic("add_loss")
-        losses = [x for x in as_list(losses) if x is not None]
+        losses = [symbolic.as_tensor(x) for x in as_list(losses) if x is not None]
         self._losses += [(x, None if inputs is None else as_list(inputs)) for x in losses]
 
     def add_update(self, updates, inputs=None):
@@ -62,7 +62,8 @@ class Contributions:
                 self._updates.append((change, None if inputs is None else as_list(inputs)))
 
     def add_metric(self, value, name=None, aggregation="mean"):
-        """Reports the mean of a symbolic tensor over the batches of an epoch, as `name`.
+        """Reports the mean of a symbolic tensor over the batches of an epoch, as `name`; of what a
+        metric gave when it was called, that metric. What is added under one name is one mean.
 
         `aggregation` is an argument of tf.keras. Raises `ValueError` for another than "mean".
         """
@@ -72,8 +73,20 @@ class Contributions:
                 f"Layer {self.name}: `add_metric` can only report a mean; got "
                 f"aggregation={aggregation!r}. For other values pass a metric to `compile`."
             )
-        metric = metrics.Mean(name=name or getattr(value, "_name", None) or "metric")
-        self._metrics.append((metric, value))
+        metric = getattr(value, "_metric", None)
+        if metric is None:
+            name = name or getattr(value, "_name", None) or "metric"
+            known = (m for m, v in self._metrics if m.name == name and v is not None)
+            metric = next(known, None) or metrics.Mean(name=name)
+        self._note_metric(metric, value)
+
+    def _note_metric(self, metric, value=None):
+        """Makes a metric one of the layer's; without a value, as long as none is told."""
+        own = [m for m, v in self._metrics if v is None]
+        if metric in own:
+            self._metrics[[m for m, _ in self._metrics].index(metric)] = metric, value
+        else:
+            self._metrics.append((metric, value))
 
     def _require_symbolic(self, method):
         if symbolic.is_executing():

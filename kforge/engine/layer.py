@@ -5,7 +5,16 @@ from typing import ClassVar
 
 import torch
 
-from .. import activations, config, constraints, initializers, opaque, regularizers, symbolic
+from .. import (
+    activations,
+    config,
+    constraints,
+    initializers,
+    metrics,
+    opaque,
+    regularizers,
+    symbolic,
+)
 from ..backend.values import as_list
 from ..compat import arguments
 from ..config import automatic_name
@@ -191,6 +200,8 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         if isinstance(value, (torch.nn.Module, torch.nn.Parameter)):
             vars(self).pop(name, None)  # an attribute that was something else
             return super().__setattr__(name, value)
+        if isinstance(value, metrics.Metric) and self._tracking:
+            self._note_metric(value)
         if name in self._modules:
             del self._modules[name]
         return object.__setattr__(self, name, value)

@@ -246,12 +246,13 @@ class Model(TrainingMethods, Layer):
 
     def _all_metrics(self):
         found = self._metrics + [m for layer in self.layers for m in layer._all_metrics()]
-        return list({id(m): (m, v) for m, v in found}.values())
+        return list({(id(m), id(v)): (m, v) for m, v in found}.values())
 
     def _reported(self):
-        """(metric, tensor that it is the mean of) for those that the model's inputs suffice for."""
+        """(metric, tensor that it is of, or None) for those that the model's inputs suffice for."""
         found = self._all_metrics()
-        known = lowering.computable([value for _, value in found], self.inputs or [])
+        values = [value for _, value in found if value is not None]
+        known = {None, *lowering.computable(values, self.inputs or [])}
         return [(metric, value) for metric, value in found if value in known]
 
     def _determined(self, pairs):

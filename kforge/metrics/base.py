@@ -84,11 +84,14 @@ class Metric(Configurable):
         if symbolic.is_executing():
             return symbolic._value_of(self.result())
         if any(lowering.is_effect(node) for node in updates):
-            return self._at_once(args, kwargs)
-        new = updated(updates)
-        with symbolic.substituting(new):
-            result = self.result()
-        return lowering.after(new.get(result, result), updates)
+            found = self._at_once(args, kwargs)
+        else:
+            new = updated(updates)
+            with symbolic.substituting(new):
+                result = self.result()
+            found = lowering.after(new.get(result, result), updates)
+        found._metric = self  # for `add_metric`
+        return found
 
     def _at_once(self, args, kwargs):
         """Update and result as one operation on values."""

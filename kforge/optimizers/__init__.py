@@ -43,10 +43,14 @@ def serialize(optimizer):
 
 
 def deserialize(config, custom_objects=None):
-    """The optimizer of a config made by `serialize`; built-in names in any case."""
+    """The optimizer of a config made by `serialize`; built-in names in any case.
+
+    A built-in name is in lower case in `config` afterwards, as Keras leaves it.
+    """
     name = config["class_name"]
-    if optimizers.lookup(name, custom_objects) is None and optimizers.lookup(name.lower()):
-        config = {**config, "class_name": name.lower()}
+    built_in = optimizers.lookup(name.lower())
+    if built_in is not None and optimizers.lookup(name, custom_objects) in (None, built_in):
+        config["class_name"] = name.lower()
     return optimizers.deserialize(config, custom_objects)
 
 

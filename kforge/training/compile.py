@@ -131,7 +131,19 @@ class Compiled:
         """All stateful metrics, in the order of the logs after the loss."""
         means = [e.loss_metric for e in self.endpoints if e.loss_metric is not None]
         own = [m for e in self.endpoints for m, _ in e.metrics]
-        return means + own + [m for m, _ in self.model._reported()]
+        return means + own + self._added_metrics()
+
+    def _added_metrics(self):
+        """Those of `add_metric` and of attributes. `ValueError` if two have the same name."""
+        found = list(dict.fromkeys(metric for metric, _ in self.model._reported()))
+        names = [metric.name for metric in found]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    "Please provide different names for the metrics you have added. We found "
+                    f"{names.count(name)} metrics with the name: {name!r}"
+                )
+        return found
 
     @property
     def metrics_names(self):
@@ -167,7 +179,10 @@ class Compiled:
                 )
                 updates += to_updates(changed)
         for metric, value in self.model._reported():
-            updates += to_updates(metric.update_state(value))
+            if getattr(value, "_metric", None) is metric:
+                updates.append(value)  # computing it takes the batch into account
+            elif value is not None:
+                updates += to_updates(metric.update_state(value))
         for extra in self.model.losses:
             extra = torch.mean(extra) if len(extra.shape) else extra
             total = extra if total is None else total + extra
@@ -321,7 +336,14 @@ def metrics_of(given, index, names):
             )
         found = given[index]
     else:
-        found = given
+        found = given if len(names) == 1 else [_own_copy(metric) for metric in given]
     if found is None:
         return []
     return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+def _own_copy(metric):
+    """The metric; if it is an object, another one that is made alike, since it counts by itself."""
+    if not isinstance(metric, metrics.Metric):
+        return metric
+    return type(metric).from_config(metric.get_config())

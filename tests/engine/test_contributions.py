@@ -1,0 +1,96 @@
+"""What layers add to training: losses, metrics."""
+
+import numpy as np
+import pytest
+
+from kforge import backend as K
+from kforge import losses, metrics
+from kforge.layers import Dense, Input, Layer, add
+from kforge.models import Model
+
+X, Y = np.arange(1.0, 7.0).reshape(6, 1), np.zeros((6, 1))
+
+
+def linear(**kwargs):
+    x = Input((1,))
+    y = Dense(1, kernel_initializer="ones", trainable=False)(x)
+    return Model(x, y, **kwargs), y
+
+
+def test_a_metric_that_was_called_is_reported_as_it_is():
+    model, y = linear()
+    model.add_metric(K.sum(y), name="sum")
+    model.add_metric(metrics.Mean(name="mean")(y))
+    model.compile("sgd", "mse")
+    assert model.metrics_names == ["loss", "sum", "mean"]
+    found = model.evaluate(X, Y, batch_size=4, verbose=0)
+    # The mean over two batches of their sums; the mean over all samples.
+    assert found[1:] == pytest.approx([(10 + 11) / 2, 3.5])
+    history = model.fit(X, Y, batch_size=4, shuffle=False, verbose=0).history
+    assert history["mean"] == pytest.approx([3.5])
+
+
+class Summed(Model):
+    """A model with a metric of its own, that reports a sum before it."""
+
+    def __init__(self, names):
+        super().__init__()
+        self.dense = Dense(1)
+        self.mean, self.other = (metrics.Mean(name=name) for name in names)
+
+    def call(self, x):
+        self.add_metric(K.sum(x), name="sum")
+        self.add_metric(self.mean(x))
+        self.add_metric(self.other(x * 2))
+        return self.dense(x)
+
+
+def test_metrics_that_are_attributes_come_first():
+    model = Summed(["mean", "twice"])
+    model.compile("sgd", "mse")
+    found = model.evaluate(X, Y, batch_size=6, verbose=0)
+    assert model.metrics_names == ["loss", "mean", "twice", "sum"]
+    assert found[1:] == pytest.approx([3.5, 7.0, 21.0])
+
+
+def test_metrics_have_names_of_their_own():
+    model = Summed(["mean", "mean"])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="2 metrics with the name: 'mean'"):
+        model.fit(X, Y, verbose=0)
+
+
+def test_one_name_is_one_metric():
+    class Watched(Layer):
+        def call(self, x):
+            self.add_metric(K.mean(x), name="level")
+            return x
+
+    a, b, watched = Input((1,)), Input((1,)), Watched()
+    model = Model([a, b], Dense(1)(add([watched(a), watched(b)])))
+    model.compile("sgd", "mse")
+    assert model.metrics_names == ["loss", "level"]
+    assert model.evaluate([X, 3 * X], Y, verbose=0)[1] == pytest.approx((3.5 + 10.5) / 2)
+
+
+def test_a_metric_object_counts_each_output_by_itself():
+    x = Input((1,))
+    outputs = [Dense(1, kernel_initializer="ones", name=name)(x) for name in ("a", "b")]
+    model = Model(x, outputs)
+    given = metrics.MeanSquaredError(name="error")
+    model.compile("sgd", losses.MeanSquaredError(), metrics=[given], weighted_metrics=[given])
+    assert model.metrics_names[3:] == ["a_error", "a_error_1", "b_error", "b_error_1"]
+    found = model.evaluate(X, [X, Y], sample_weight=[np.ones(6), np.arange(6.0)], verbose=0)
+    weighted = np.average(X[:, 0] ** 2, weights=np.arange(6.0))
+    assert found[3:] == pytest.approx([0, 0, np.mean(X**2), weighted])
+    assert given.name == "error"
+
+
+def test_numbers_are_losses_too():
+    model, y = linear()
+    model.add_loss(K.mean(y))
+    model.add_loss(1)
+    model.add_loss(1)
+    assert len(model.losses) == 3
+    model.compile("sgd", None)
+    assert model.evaluate(X, verbose=0) == pytest.approx(3.5 + 2)
