@@ -6,9 +6,10 @@ effect, and refused where it has one; classes that are the users' own get what t
 
 from .. import constraints, initializers, losses, metrics, regularizers
 from ..registry import has_arg
+from .keras3 import translate_graph
 from .op_layers import KINDS, translate_operation
 
-__all__ = ["modern", "translate"]
+__all__ = ["is_tensorflow2", "modern", "translate"]
 
 ANY = object()
 
@@ -16,6 +17,7 @@ ANY = object()
 NEUTRAL = {
     "autocast": ANY,
     "axis": (-1,),  # of losses
+    "dilation_rate": (1, [1, 1, 1]),  # of Conv3DTranspose
     "dtype": ANY,  # of initializers and the like
     "fn": ANY,  # of losses: what the class says already
     "from_logits": (False,),  # of metrics
@@ -61,11 +63,17 @@ def modern(value, version):
     Since TensorFlow 2 (tf.keras's "2.2.4-tf" and all from 2.4 on) images are enlarged between the
     centres of pixels. Raises `ValueError` for what only Keras 3 computes.
     """
-    words = (version or "2").split("-")
-    numbers = [int(n) if n.isdigit() else 0 for n in words[0].split(".")]
-    if len(words) == 1 and numbers < [2, 4]:
-        return value
-    return _modern(value, numbers >= [3])
+    return _modern(value, _numbers(version) >= [3]) if is_tensorflow2(version) else value
+
+
+def is_tensorflow2(version):
+    """Whether a version of Keras is one of tf.keras, tf_keras or Keras 3."""
+    return "-tf" in (version or "") or _numbers(version) >= [2, 4]
+
+
+def _numbers(version):
+    words = (version or "2").split("-")[0].split(".")
+    return [int(word) if word.isdigit() else 0 for word in words]
 
 
 def _modern(value, is_keras3):
@@ -101,15 +109,13 @@ def translate(value, layers):
     if kind in VALUES and ("config" in value or "items" in value):
         return translate(VALUES[kind](value), layers)
     if isinstance(config, dict):
-        config = REWRITES.get(kind, dict)(config)
+        config = translate_graph(REWRITES.get(kind, dict)(config))
         if config.get("reduction") == "auto":  # tf.keras's name of Keras's only way
             config["reduction"] = "sum_over_batch_size"
         value = {**value, "config": config}
     calls = value.get("inbound_nodes")
     if kind in KINDS and calls:
         value = translate_operation(value)
-    elif isinstance(calls, list):
-        value = {**value, "inbound_nodes": [_call(call) for call in calls]}
     found = {name: translate(item, layers) for name, item in value.items()}
     if isinstance(config, dict):
         found["config"] = _arguments(kind, found["config"], _class_of(kind, layers))
@@ -148,23 +154,6 @@ def _arguments(kind, config, cls):
             )
         del found[name]
     return found
-
-
-def _call(call):
-    """A call of a layer as [[layer name, node index, tensor index, keyword arguments], ...].
-
-    Keras 3 has the tensors within the arguments: {"args": [...], "kwargs": {...}}.
-    """
-    if not isinstance(call, dict):
-        return call
-    origins = []
-    for argument in call["args"]:
-        for tensor in argument if isinstance(argument, list) else [argument]:
-            if not isinstance(tensor, dict) or tensor.get("class_name") != "__keras_tensor__":
-                raise ValueError(f"A layer is called on {tensor!r}, which no layer gives.")
-            origins.append(tensor["config"]["keras_history"])
-    kwargs = {name: value for name, value in call["kwargs"].items() if value is not None}
-    return [[*origin, kwargs] for origin in origins]
 
 
 # ---- by class -----------------------------------------------------------------------------------

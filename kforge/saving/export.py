@@ -113,7 +113,7 @@ def _export(model, data_format, kind):
     exporter = kind(model.inputs)
     results = exporter.compute(model.outputs, model.state_updates)
     if data_format == "channels_first" and not _has_channels_first(model):
-        exporter.take_channels_first()
+        results = exporter.take_channels_first(results)
     trained = {id(w.native) for w in model.trainable_weights}
     return exporter.finish(results, generated.identifier(model.name), trained).eval()
 
@@ -252,14 +252,17 @@ class Exporter(lowering.Builder):
 
     # ---- the module ----
 
-    def take_channels_first(self):
-        """Inputs that are images or volumes come with channels second."""
+    def take_channels_first(self, results):
+        """Inputs that are images or volumes come with channels second; gives the new `results`."""
+        moved = {}
         for tensor in self.inputs:
             rank, node = len(tensor.shape), self.nodes[tensor.key]
             if rank in (4, 5):
                 with self.graph.inserting_after(node):
                     last = self.graph.call_function(torch.permute, (node, (0, *range(2, rank), 1)))
                 node.replace_all_uses_with(last, delete_user_cb=lambda user, n=last: user is not n)
+                moved[node] = last
+        return [moved.get(node, node) for node in results]
 
     def finish(self, results, name, trained):
         """The module that gives `results`: a tuple if there are several.

@@ -8,6 +8,7 @@ import warnings
 from .. import functions, initializers
 from ..registry import CustomObjectScope
 from .config import check_restorable, model_from_config
+from .dialects import is_tensorflow2
 from .errors import UnsafeFileError
 from .files import open_reader, open_writer
 from .optimizer_state import arranged, arranged_keras1
@@ -133,6 +134,7 @@ def _restore_training(model, reader, custom_objects):
             stacklevel=3,
         )
         return
+    _warn_of_frozen_statistics(model, reader.text("keras_version"))
     if reader.has("optimizer_weights"):
         try:
             _restore_optimizer(model, reader)
@@ -144,6 +146,32 @@ def _restore_training(model, reader, custom_objects):
                 f"state does not fit: {error}",
                 stacklevel=3,
             )
+
+
+def _warn_of_frozen_statistics(model, version):
+    """While they are frozen, tf.keras trains with moving statistics, Keras 2 with the batch's."""
+    if is_tensorflow2(version):
+        frozen = _frozen_normalizations(model, model.trainable)
+        if frozen:
+            warnings.warn(
+                f"The frozen BatchNormalization layers {', '.join(frozen)} normalize by moving "
+                "statistics when tf.keras trains, here, as in Keras 2, by those of the batch. To "
+                "go on as there, build the model with `layer(x, training=False)` and load the "
+                "weights.",
+                stacklevel=4,
+            )
+
+
+def _frozen_normalizations(layer, trainable):
+    """The names of frozen batch normalizations among a layer and those in it."""
+    inner = layer.layers if hasattr(layer, "layers") else ()
+    found = [
+        name
+        for child in inner
+        for name in _frozen_normalizations(child, trainable and child.trainable)
+    ]
+    is_one = type(layer).__name__ == "BatchNormalization" and not trainable
+    return [layer.name] * is_one + found
 
 
 def _restore_optimizer(model, reader):

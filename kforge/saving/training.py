@@ -56,10 +56,10 @@ def compile_arguments(config, output_names):
 
 
 def _optimizer_config(config):
-    """Before TensorFlow 2.11, Nadam's `schedule_decay` was called `decay`."""
+    """Nadam's `schedule_decay` was called `decay` in tf.keras, and is always 1 since 2.11."""
     inner = dict(config["config"])
-    if config["class_name"].endswith("Nadam") and "decay" in inner:
-        inner["schedule_decay"] = inner.pop("decay")
+    if config["class_name"].endswith("Nadam"):
+        inner.setdefault("schedule_decay", inner.pop("decay", 1.0))
     return {**config, "config": inner}
 
 

@@ -3,6 +3,8 @@
     python record_foreign.py tf_keras     (tf_keras 2.21, TensorFlow 2.21)
     python record_foreign.py keras        (Keras 3.15 on TensorFlow)
 
+Words after the package choose the cases whose names have them; the others stay as they are.
+
 Each compiled model was trained for three steps; `resume` has the losses of the next three.
 """
 
@@ -22,7 +24,9 @@ random = np.random.RandomState(0)
 X, Y = random.rand(8, 4).astype("float32"), random.rand(8, 2).astype("float32")
 
 OPTIMIZERS = {
-    "keras": ["SGD momentum=0.9", "RMSprop", "Adagrad", "Adadelta", "Adam amsgrad=1", "Adamax"],
+    "keras": [
+        *["SGD momentum=0.9", "RMSprop", "Adagrad", "Adadelta", "Adam amsgrad=1", "Adamax", "Nadam"]
+    ],
     "tf_keras": ["RMSprop", "Adagrad", "Adadelta", "Adam amsgrad=1", "Adamax"],
     "tf_keras legacy": [
         *["SGD", "SGD momentum=0.9", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adam amsgrad=1"],
@@ -99,22 +103,59 @@ def operations(K):
     return K.Model([a, b], K.layers.Dense(2)(tf.split(h, 2, axis=1)[0]))
 
 
-def main(package):
-    warnings.simplefilter("ignore")
-    K = importlib.import_module(package)
+def nested(K):
+    """A model in a model, and words with a mask."""
+    L = K.layers
+    K.utils.set_random_seed(0)
+    inner = K.Sequential([K.Input((3,)), L.Dense(4, trainable=False), L.Dense(2)], name="inner")
+    words = K.Input((None,))
+    hidden = L.Dropout(0.5)(L.GRU(3)(L.Embedding(6, 4, mask_zero=True)(words)))
+    return K.Model(words, L.Add()([inner(hidden), inner(L.ReLU()(hidden))]))
+
+
+def enlarged(K):
+    """Images enlarged bilinearly."""
+    K.utils.set_random_seed(0)
+    images = K.Input((3, 4, 2))
+    return K.Model(images, K.layers.UpSampling2D((2, 3), interpolation="bilinear")(images))
+
+
+def cases(package, K):
+    """{name: a function that saves the case}."""
     found = {}
     for name in (n for n in OPTIMIZERS if n.split()[0] == package):
         for optimizer in OPTIMIZERS[name]:
-            found[f"{name} {optimizer}"] = optimizer_file(K, name, optimizer)
-    x = np.random.RandomState(1).rand(4, 5, 3).astype("float32")
-    found[f"{package} recurrent"] = save(recurrent(K), f"{package} recurrent", x)
-    if package == "tf_keras":
-        x = np.random.RandomState(1).rand(2, 3, 6).astype("float32")
-        found["tf_keras operations"] = save(operations(K), "tf_keras operations", *x)
-    with open(os.path.join(FOLDER, f"{package}.json"), "w") as file:
+            found[f"{name} {optimizer}"] = lambda n=name, o=optimizer: optimizer_file(K, n, o)
+    numbers = np.random.RandomState(1)
+    inputs = {
+        recurrent: [numbers.rand(4, 5, 3)],
+        nested: [np.array([[1.0, 2, 3, 0], [4, 0, 0, 0], [5, 4, 3, 2]])],
+        enlarged: [numbers.rand(2, 3, 4, 2)],
+        operations: np.random.RandomState(1).rand(2, 3, 6),
+    }
+    for make, x in inputs.items():
+        if make is not operations or package == "tf_keras":
+            name = f"{package} {make.__name__}"
+            x = [array.astype("float32") for array in x]
+            found[name] = lambda make=make, name=name, x=x: save(make(K), name, *x)
+    return found
+
+
+def main(package, *words):
+    warnings.simplefilter("ignore")
+    K = importlib.import_module(package)
+    path = os.path.join(FOLDER, f"{package}.json")
+    found = {}
+    if words:
+        with open(path) as file:
+            found = json.load(file)["cases"]
+    for name, record in cases(package, K).items():
+        if not words or set(words) & set(name.split()):
+            found[name] = record()
+    with open(path, "w") as file:
         json.dump({"made_by": f"{package} {K.__version__}", "cases": found}, file)
     np.savez(os.path.join(FOLDER, "batch.npz"), x=X, y=Y)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -143,20 +143,6 @@ class TestDialects:
         with pytest.raises(ValueError, match=r"over the axes \[1, 2\]"):
             translated(layer)
 
-    def test_calls_of_keras_3(self):
-        def tensor(name):
-            return {"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}}
-
-        layer = {
-            "class_name": "Add",
-            "config": {"name": "add"},
-            "inbound_nodes": [{"args": [[tensor("a"), tensor("b")]], "kwargs": {"mask": None}}],
-        }
-        assert translated(layer)["inbound_nodes"] == [[["a", 0, 0, {}], ["b", 0, 0, {}]]]
-        layer["inbound_nodes"][0]["args"] = [3]
-        with pytest.raises(ValueError, match="called on 3"):
-            translated(layer)
-
     def test_two_different_directions(self):
         def layer(units, name):
             return {"class_name": "LSTM", "config": {"name": name, "units": units}}

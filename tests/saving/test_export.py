@@ -297,6 +297,14 @@ def test_channels_first_inputs():
         model.to_torch("nchw")
 
 
+def test_channels_first_inputs_that_are_outputs():
+    x = L.Input((4, 5, 3))
+    model = Model(x, [L.SpatialDropout2D(0.5)(x), L.Activation("relu")(x)])
+    images = data(2, 4, 5, 3)
+    found = run(model.to_torch("channels_first"), [images.transpose(0, 3, 1, 2)])
+    same(found, model.predict(images))
+
+
 def test_a_model_with_channels_first_stays_so():
     x = L.Input((3, 8, 8))
     model = Model(x, L.Conv2D(2, 3, data_format="channels_first")(x))

@@ -135,6 +135,20 @@ class TestWhatIsLeftOut:
             load_model(tmp_path / "model.h5").train_on_batch(X, Y)
 
 
+@pytest.mark.filterwarnings("error")
+def test_frozen_statistics_train_otherwise_in_tf_keras(tmp_path):
+    model = trained()
+    model.get_layer("norm").trainable = False
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "model.h5")
+    load_model(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        file.attrs["keras_version"] = "2.15.0"
+    load_model(tmp_path / "model.h5", compile=False)
+    with pytest.warns(UserWarning, match="The frozen BatchNormalization layers norm normalize by"):
+        load_model(tmp_path / "model.h5")
+
+
 def test_files_that_are_no_models(tmp_path):
     trained().save_weights(tmp_path / "weights.h5")
     with pytest.raises(ValueError, match=r"only weights: use `model.load_weights`"):
