@@ -1,5 +1,6 @@
 """Interrupted trainings go on where they were."""
 
+import contextlib
 import json
 import os
 
@@ -100,11 +101,16 @@ class BackupAndRestore(Callback):
         self._due, arrays = False, {}
         arrays["tree"] = np.array(json.dumps(_encode(state, arrays)))
         temporary = f"{self.path}.tmp"
-        with open(temporary, "wb") as f:
-            np.savez(f, **arrays)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, self.path)
+        try:
+            with open(temporary, "wb") as f:
+                np.savez(f, **arrays)
+                f.flush()
+                os.fsync(f.fileno())
+            os.replace(temporary, self.path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
 
     def _restore(self):
         with np.load(self.path) as arrays:

@@ -28,6 +28,8 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs=None):
         """Opens the file."""
+        if self.csv_file is not None:  # of a training that was interrupted
+            self.csv_file.close()
         continues = self.append and os.path.exists(self.filename)
         self._headed = continues and os.path.getsize(self.filename) > 0
         self.csv_file = open(self.filename, "a" if self.append else "w", newline="")

@@ -101,9 +101,10 @@ class _Restoring:
         self.generators = lowering.generators([model.total_loss])
         self.random = random_states(self.generators)
         model._make_train_function()
-        changes = model._train_step((False,) * len(model._compiled.fed)).lowered.changes
+        recorded = not model.optimizer.is_direct  # then changes of weights are in the graph
+        step = model._train_step((recorded,) * len(model._compiled.fed))
         settings = [v for v in vars(model.optimizer).values() if isinstance(v, Variable)]
-        changed = [variable for _, variable, *_ in changes if variable is not None]
+        changed = [v for _, v, *_ in step.lowered.changes if v is not None]
         held = [*model._ordered_weights(), *model.optimizer.weights, *settings, *changed]
         natives = {id(v.native): v.native for v in held}.values()
         self.saved = [(native, native.detach().clone()) for native in natives]

@@ -24,7 +24,7 @@ from .generic_utils import (
 )
 from .io_utils import H5Dict, HDF5Matrix
 from .np_utils import normalize, to_categorical
-from .seeding import set_random_seed
+from .seeding import random_states, set_random_seed, set_random_states
 
 # Names whose modules need models, and those modules.
 _ON_MODELS = {
@@ -70,8 +70,10 @@ __all__ = [
     "np_utils",
     "plot_model",
     "print_summary",
+    "random_states",
     "serialize_keras_object",
     "set_random_seed",
+    "set_random_states",
     "to_categorical",
     "vis_utils",
 ]

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from kforge.callbacks import Callback, EarlyStopping, LambdaCallback, ModelCheckpoint
+from kforge.callbacks import (
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    LambdaCallback,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+)
 from kforge.layers import Dense
 from kforge.models import Sequential, load_model
 from kforge.training import loop
@@ -73,3 +80,43 @@ def test_older_spelling_everywhere(model, tmp_path):
     [path] = tmp_path.iterdir()
     assert path.name.startswith("m.1-")
     load_model(str(path))
+
+
+@pytest.mark.parametrize("given, other", [("accuracy", "acc"), ("acc", "accuracy")])
+def test_each_callback_understands_both_spellings(given, other, tmp_path, capsys):
+    """Values have the name that `compile` was given; no name is listed twice."""
+    model = Sequential([Dense(3, activation="softmax", input_shape=(4,))])
+    model.compile("sgd", "categorical_crossentropy", metrics=[given])
+    assert model.metrics_names == ["loss", given]
+    seen, listed, params = [], [], []
+
+    class Watch(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((logs[f"val_{other}"], logs.get(other), other in logs))
+            listed.append(sorted(logs))
+            params.append(self.params["metrics"])
+
+    history = fit(
+        model,
+        Watch(),
+        CSVLogger(str(tmp_path / "log.csv")),
+        ModelCheckpoint(str(tmp_path / f"{{val_{other}:.3f}}.h5"), f"val_{other}", 1, True),
+        ReduceLROnPlateau(f"val_{other}", factor=0.5, patience=1, min_delta=9.0),
+        EarlyStopping(f"val_{other}", min_delta=9.0, patience=3, baseline=0.0),
+        epochs=9,
+        validation_split=0.5,
+        verbose=2,
+    ).history
+    names = ["loss", given, "val_loss", f"val_{given}"]
+    assert listed[0] == sorted(names) and params[0] == names
+    assert sorted(history) == sorted([*names, "lr"])
+    assert len(history["loss"]) == 3  # EarlyStopping has seen that it is no better
+    assert history["lr"][-1] < history["lr"][0]  # and so has ReduceLROnPlateau
+    assert history[f"val_{other}"] == history[f"val_{given}"] == [value for value, _, _ in seen]
+    assert history[other] == [value for _, value, _ in seen] and all(known for *_, known in seen)
+    assert (tmp_path / f"{seen[0][0]:.3f}.h5").exists()
+    head = (tmp_path / "log.csv").read_text().splitlines()[0]
+    assert head == ",".join(["epoch", *sorted(names)])
+    out = capsys.readouterr().out
+    assert f"val_{given}: " in out and f"val_{other} improved from -inf" in out
+    assert f" {other}: " not in out

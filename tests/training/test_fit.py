@@ -1,5 +1,7 @@
 """Training: numbers, data of every kind, and what it costs."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -130,11 +132,26 @@ def test_an_optimizer_of_ones_own_is_part_of_the_graph():
     np.testing.assert_allclose(own.get_weights()[0], built_in.get_weights()[0], rtol=1e-5)
 
 
-def test_nothing_is_read_from_the_device_between_batches(monkeypatch):
-    model = linear(metrics=["mae"])
+def arrays(size):
+    return {"x": X, "y": Y, "batch_size": size}
+
+
+def stream(size):
+    def batches():
+        while True:
+            for i in range(0, 10, size):
+                yield X[i : i + size], Y[i : i + size]
+
+    return {"x": batches(), "steps_per_epoch": 10 // size, "workers": 0}
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate_steps": 2}, {"precision": "bf16"}])
+@pytest.mark.parametrize("data", [arrays, stream])
+def test_nothing_is_read_from_the_device_between_batches(data, options, monkeypatch):
+    model = linear(metrics=["mae"], **options)
     model.fit(X, Y, batch_size=2, verbose=0)
     reads = []
-    for name in ("item", "__float__", "__bool__", "numpy", "tolist"):
+    for name in ("item", "cpu", "numpy", "tolist", "__float__", "__int__", "__bool__"):
         method = getattr(torch.Tensor, name)
 
         def counted(self, *args, _method=method):
@@ -145,8 +162,28 @@ def test_nothing_is_read_from_the_device_between_batches(monkeypatch):
     counts = []
     for size in (5, 1):  # 2 and 10 batches
         reads.clear()
-        model.fit(X, Y, batch_size=size, verbose=0)
+        model.fit(verbose=0, **data(size))
         counts.append(len(reads))
+    assert counts[0] == counts[1] < 10
+
+
+@pytest.mark.cuda
+def test_no_step_waits_for_the_device():
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    model = linear("adam", metrics=["mae"])
+    model.to("cuda")
+    model.fit(X, Y, batch_size=2, verbose=0)
+    counts = []
+    for size in (5, 1):
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as found:
+                warnings.simplefilter("always")
+                model.fit(X, Y, batch_size=size, verbose=0)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        counts.append(sum("synchroniz" in str(w.message) for w in found))
     assert counts[0] == counts[1]
 
 

@@ -73,6 +73,30 @@ def test_a_training_after_it_is_as_without_it(optimizer, options):
         np.testing.assert_array_equal(a, b)
 
 
+def test_an_optimizer_of_ones_own():
+    class Momentum(optimizers.Optimizer):
+        def __init__(self):
+            super().__init__()
+            self.lr = K.variable(0.01)
+
+        def get_updates(self, loss, params):
+            grads = self.get_gradients(loss, params)
+            self.weights = [K.zeros(K.int_shape(p)) for p in params]
+            found = []
+            for p, g, m in zip(params, grads, self.weights):
+                moment = 0.9 * m - self.lr * g
+                found += [K.update(m, moment), K.update_add(p, moment)]
+            return found
+
+    model = network(Momentum())
+    model.fit(X, Y, batch_size=8, verbose=0)
+    before = [*model.get_weights(), *model.optimizer.get_weights()]
+    assert len(model.lr_find(X, Y, batch_size=8, steps=5).losses) == 5
+    assert K.get_value(model.optimizer.lr) == pytest.approx(0.01)
+    for a, b in zip(before, [*model.get_weights(), *model.optimizer.get_weights()]):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_states_of_layers_come_back():
     model = Sequential([LSTM(3, stateful=True, batch_input_shape=(4, 5, 2)), Dense(1)])
     model.compile("sgd", "mse")
