@@ -5,6 +5,7 @@ import re
 
 import torch
 
+from . import parallel
 from .config import ThreadStack
 
 __all__ = ["current_device", "default_device", "device", "parse_device", "scope_device"]
@@ -16,7 +17,7 @@ def parse_device(name):
     """A `torch.device` of a name: "/gpu:1", "/device:GPU:0", "cuda:1", "cpu", a `torch.device`.
 
     Where no CUDA device of that number exists, "/gpu:n" means the CPU, as with TensorFlow's soft
-    placement.
+    placement. In one of several processes (`kforge.parallel`) it is the GPU of this one.
     """
     if isinstance(name, torch.device):
         return name
@@ -24,6 +25,8 @@ def parse_device(name):
     if match is None:
         raise ValueError(f"Unknown device {name!r}: expected such as '/gpu:0', 'cuda:1' or 'cpu'.")
     kind, number = match[1], int(match[2] or 0)
+    if kind != "cpu" and parallel.size() > 1:
+        return default_device()
     if kind == "cpu" or number >= torch.cuda.device_count():
         return torch.device("cpu")
     return torch.device("cuda", number)
@@ -38,7 +41,8 @@ def default_device():
     """The current CUDA device, the first unless something chose another; else the CPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
-    return torch.device("cuda", torch.cuda.current_device())
+    # Asking for the number would start CUDA, which a forked worker cannot.
+    return torch.device("cuda", torch.cuda.current_device() if torch.cuda.is_initialized() else 0)
 
 
 def current_device():

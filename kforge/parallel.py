@@ -14,6 +14,7 @@ those that write files, which run in the first only; the output of scripts is th
 
 import os
 import random
+import warnings
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ __all__ = [
     "any_of",
     "barrier",
     "broadcast",
+    "check_joined",
     "is_first",
     "join",
     "leave",
@@ -32,6 +34,9 @@ __all__ = [
     "size",
     "sum_over",
 ]
+
+# Set in the environment once a process has joined others.
+_JOINED = "KFORGE_JOINED"
 
 _place = {"rank": 0, "size": 1}
 
@@ -58,8 +63,9 @@ def join():
     random numbers are from now on those of the first process, so that all shuffle alike. Raises
     `ValueError` if there are more processes than CUDA devices.
     """
-    if size() > 1 or int(os.environ.get("WORLD_SIZE", 1)) < 2 or "MASTER_ADDR" not in os.environ:
+    if size() > 1 or not _has_company():
         return
+    os.environ[_JOINED] = "1"  # programs that this one starts are not among them
     backend = "gloo"
     if torch.cuda.is_available():
         local, count = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
@@ -74,6 +80,21 @@ def join():
     dist.init_process_group(backend)
     _place.update(rank=dist.get_rank(), size=dist.get_world_size())
     same_random_numbers()
+
+
+def _has_company():
+    """Whether torchrun has started other processes with this one."""
+    return int(os.environ.get("WORLD_SIZE", 1)) > 1 and _JOINED not in os.environ
+
+
+def check_joined(stacklevel):
+    """Warns if torchrun has started other processes that this one has nothing to do with."""
+    if size() == 1 and _has_company() and not dist.is_initialized():
+        warnings.warn(
+            "torchrun has started several processes, and each trains by itself. For one training "
+            "by all, run the script with `torchrun -m kforge`, or call `kforge.parallel.join()`.",
+            stacklevel=stacklevel + 1,
+        )
 
 
 def leave():

@@ -9,12 +9,15 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 import kforge
-from kforge import parallel
+from kforge import devices, parallel
+from kforge.utils import multi_gpu_model
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs", "parallel.py")
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+ON_CPU = {"CUDA_VISIBLE_DEVICES": ""}
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
 
 
@@ -28,13 +31,12 @@ def start(*command, **environment):
     )
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def run_both(tmp_path_factory, **environment):
     """(folder, standard output) of the program in one process, and in two."""
     folders = [str(tmp_path_factory.mktemp(name)) for name in ("one", "two")]
     starters = [[sys.executable], TORCHRUN]
     started = [
-        start(*starter, "-m", "kforge", PROGRAM, folder)
+        start(*starter, "-m", "kforge", PROGRAM, folder, **environment)
         for starter, folder in zip(starters, folders)
     ]
     found = []
@@ -45,20 +47,33 @@ def runs(tmp_path_factory):
     return found
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return run_both(tmp_path_factory, **ON_CPU)
+
+
 def results(folder, rank=0):
     with np.load(os.path.join(folder, f"results{rank}.npz")) as file:
         return dict(file)
 
 
-def test_two_processes_give_the_numbers_of_one(runs):
-    (one, _), (two, _) = runs
-    expected, found = results(one), results(two)
+def assert_same(runs, tolerance):
+    expected, found = (results(folder) for folder, _ in runs)
     assert found.keys() == expected.keys()
     for name in expected:
         if not name.startswith(("own.", "process.")):
-            np.testing.assert_allclose(
-                found[name], expected[name], atol=1e-6, rtol=1e-6, err_msg=name
-            )
+            close = {"rtol": tolerance, "atol": tolerance, "err_msg": name}
+            np.testing.assert_allclose(found[name], expected[name], **close)
+
+
+def test_two_processes_give_the_numbers_of_one(runs):
+    assert_same(runs, 1e-6)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_give_the_numbers_of_one(tmp_path_factory):
+    assert_same(run_both(tmp_path_factory), 1e-4)
 
 
 def test_both_processes_end_with_the_same(runs):
@@ -114,7 +129,9 @@ def test_when_one_process_is_killed_the_other_ends(tmp_path):
         port = str(free.getsockname()[1])
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
     command = [sys.executable, "-m", "kforge", str(script)]
-    processes = [start(*command, **shared, RANK=str(r), LOCAL_RANK=str(r)) for r in range(2)]
+    processes = [
+        start(*command, **shared, **ON_CPU, RANK=str(r), LOCAL_RANK=str(r)) for r in range(2)
+    ]
     try:
         _, err = processes[0].communicate(timeout=120)
         processes[1].communicate(timeout=10)
@@ -158,3 +175,29 @@ def test_sums_over_the_batch_are_refused(monkeypatch):
     model.compile("sgd", kforge.losses.MeanSquaredError(reduction="sum"))
     with pytest.raises(ValueError, match="is a sum over the batch"):
         model.train_on_batch(np.ones((2, 2)), np.ones((2, 1)))
+
+
+def test_who_did_not_join_is_told(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    model = kforge.Sequential([kforge.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match=r"call `kforge.parallel.join\(\)`") as caught:
+        model.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
+    assert caught[0].filename == __file__
+
+
+def test_programs_that_a_joined_process_starts_do_not_join(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("KFORGE_JOINED", "1")  # set by the first
+    parallel.join()
+    assert parallel.size() == 1
+
+
+def test_devices_are_those_of_the_process(monkeypatch):
+    monkeypatch.setitem(parallel._place, "size", 2)
+    assert devices.parse_device("/gpu:3") == devices.default_device()
+    assert devices.parse_device("/cpu:0").type == "cpu"
+    template = kforge.Sequential([kforge.layers.Dense(1, input_shape=(2,))])
+    model = multi_gpu_model(template, gpus=8)
+    assert model.layers[-2] is template
+    assert np.allclose(model.predict(np.ones((3, 2))), template.predict(np.ones((3, 2))))

@@ -9,6 +9,7 @@ import torch
 from .. import callbacks as cbks
 from .. import lowering, parallel, tuning
 from ..callbacks.logs import other_spelling
+from ..compat.arguments import user_level
 from ..symbolic import Symbolic
 from .data import model_device
 from .shared import same_everywhere
@@ -151,6 +152,7 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
         validation_data=validation.arrays() if validation is not None and callbacks else None,
     )
     model.stop_training = False
+    parallel.check_joined(user_level())
     if parallel.size() > 1:
         same_everywhere(model)
         parallel.same_random_numbers()

@@ -5,8 +5,9 @@ For several processes, one a device, see `kforge.parallel`.
 
 import torch
 
+from .. import parallel
 from ..config import automatic_name
-from ..devices import device
+from ..devices import default_device, device
 from ..engine import Layer, Model
 from ..engine.node import unpack
 from ..layers import Lambda
@@ -28,13 +29,16 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
     Training gives the numbers of Keras: the loss is that of the whole batch, while layers such as
     `BatchNormalization` see the part of their GPU, one part after the other. What is saved, by
     whichever method or callback, is `model` itself, with the state of this training; see
-    `ParallelModel`. Raises `ValueError` where there are not so many GPUs.
+    `ParallelModel`. Raises `ValueError` where there are not so many GPUs. In one of several
+    processes (`kforge.parallel`), which share batches already, the model stays on one device.
 
     >>> parallel = multi_gpu_model(model, gpus=2)
     >>> parallel.compile("rmsprop", "categorical_crossentropy")
     >>> parallel.fit(x, y, batch_size=256)  # 128 samples for each GPU
     >>> parallel.save("model.h5")  # load_model gives a model for one device
     """
+    if parallel.size() > 1:
+        return replicate(model, [default_device()], default_device())
     count = torch.cuda.device_count()
     numbers = list(gpus) if isinstance(gpus, (list, tuple)) else list(range(gpus or count))
     if len(numbers) < 2:
