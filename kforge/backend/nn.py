@@ -214,6 +214,8 @@ def _dropout_shared(x, level, noise_shape, generator):
 
 def _keep(shape, level, device, generator):
     """Which elements to keep: four thresholds of 16 bits from each draw of 64."""
+    if generator is None and torch.compiler.is_compiling():  # which knows no `random_`
+        return torch.rand(shape, device=device) >= level
     count = math.prod(shape)
     bits = torch.empty((count + 3) // 4, dtype=torch.int64, device=device)
     bits.random_(-(2**63), None, generator=generator)

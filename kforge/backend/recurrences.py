@@ -72,7 +72,7 @@ class _Unit:
     `run` fills them from the projected inputs, which it overwrites, and gives what `reverse` needs
     besides. That gives the gradients of the projected inputs, the kernel, the bias of the state
     and the initial states, from those of all states and of the last ones. `step` is the same as
-    plain operations.
+    plain operations. `kept` are the sizes of what `run` gives, in units.
     """
 
     states = 1
@@ -84,6 +84,8 @@ class _Unit:
 
 
 class _Simple(_Unit):
+    kept = ()
+
     def run(self, x, kernel, bias, drop, hs):
         kernel = kernel.t()
         for row, h, new in zip(x, hs, hs[1:]):
@@ -105,7 +107,7 @@ class _Simple(_Unit):
 
 
 class _LSTM(_Unit):
-    states = 2
+    states, kept = 2, (4, 1)
 
     def run(self, x, kernel, bias, drop, hs, cs):
         units, kernel = kernel.shape[1], kernel.t()
@@ -151,6 +153,8 @@ class _LSTM(_Unit):
 
 
 class _GRU(_Unit):
+    kept = (3, 1)
+
     def run(self, x, kernel, bias, drop, hs):
         units = kernel.shape[1]
         of_gates, of_candidate = kernel[: 2 * units].t(), kernel[2 * units :].t()
@@ -197,6 +201,8 @@ class _GRU(_Unit):
 
 
 class _GRUResetAfter(_Unit):
+    kept = (3, 3)
+
     def __init__(self, activation="tanh", gate="sigmoid", reset_first=False):
         super().__init__(activation, gate)
         self.update, self.reset = (1, 0) if reset_first else (0, 1)
@@ -350,14 +356,112 @@ def _plain_gradients(unit, inputs, needed, grads):
     return [next(found) if n else None for n in needed]
 
 
+# ---- in compiled code -------------------------------------------------------------------------
+
+
+@torch.library.custom_op("kforge::recurrence", mutates_args=())
+def _opaque(
+    unit: str,
+    x: torch.Tensor,
+    kernel: torch.Tensor,
+    bias: torch.Tensor | None,
+    drop: torch.Tensor | None,
+    first: list[torch.Tensor],
+) -> list[torch.Tensor]:
+    """All states, the initial ones included, of projected inputs, and what the unit keeps.
+
+    `torch.compile` does not look into it: the time to compile, and the code, do not grow with the
+    number of steps.
+    """
+    sequences = [x.new_empty((len(x) + 1, *state.shape)) for state in first]
+    for sequence, state in zip(sequences, first):
+        sequence[0] = state
+    return [*sequences, *_named(unit).run(x.clone(), kernel, bias, drop, *sequences)]
+
+
+@torch.library.custom_op("kforge::recurrence_backward", mutates_args=())
+def _opaque_backward(
+    unit: str,
+    kernel: torch.Tensor,
+    bias: torch.Tensor | None,
+    drop: torch.Tensor | None,
+    inner: list[torch.Tensor],
+    grads: list[torch.Tensor],
+) -> list[torch.Tensor]:
+    """Gradients of projected inputs, kernel and initial states, then of the bias, if any."""
+    missing = [None] * len(grads)
+    found = _named(unit).reverse([*(g[1:] for g in grads), *missing], kernel, bias, drop, *inner)
+    dx, dkernel, dbias, *dfirst = found
+    dfirst = [d + grad[0] for d, grad in zip(dfirst, grads)]
+    return [dx, dkernel, *dfirst, *([] if dbias is None else [dbias])]
+
+
+@_opaque.register_fake
+def _(unit, x, kernel, bias, drop, first):
+    sequences = [x.new_empty((len(x) + 1, *state.shape)) for state in first]
+    units = kernel.shape[1]
+    kept = [x.new_empty((*x.shape[:2], size * units)) for size in _named(unit).kept]
+    return [*sequences, *kept]
+
+
+@_opaque_backward.register_fake
+def _(unit, kernel, bias, drop, inner, grads):
+    (steps, *shape), gates = grads[0].shape, len(kernel)
+    dx = kernel.new_empty((steps - 1, shape[0], gates))
+    dfirst = [grad.new_empty(shape) for grad in grads]
+    return [dx, torch.empty_like(kernel), *dfirst, *([] if bias is None else [bias.clone()])]
+
+
+def _keep(ctx, inputs, output):
+    ctx.unit, _, kernel, bias, drop, first = inputs
+    ctx.states = len(first)
+    ctx.save_for_backward(kernel, bias, drop, *output)
+
+
+def _backward(ctx, grads):
+    kernel, bias, drop, *inner = ctx.saved_tensors
+    states, grads = ctx.states, list(grads[: ctx.states])
+    found = _opaque_backward(ctx.unit, kernel, bias, drop, inner, grads)
+    dx, dkernel, dfirst, dbias = found[0], found[1], found[2 : 2 + states], found[2 + states :]
+    return None, dx, dkernel, dbias[0] if dbias else None, None, dfirst
+
+
+_opaque.register_autograd(_backward, setup_context=_keep)
+
+
+def _compiled(unit, x, weight, bias, kernel, state_bias, drop, *first):
+    """What `_Recurrence` computes, as one operation of a graph."""
+    projected = x if weight is None else F.linear(x, weight, bias)
+    found = _opaque(unit, projected, kernel, state_bias, drop, list(first))[: len(first)]
+    return (*[s[1:] for s in found], *[s[-1] for s in found])
+
+
+# ---- the functions ----------------------------------------------------------------------------
+
+_KINDS = {
+    "simple": _Simple,
+    "lstm": _LSTM,
+    "gru": _GRU,
+    "gru_reset_after": functools.partial(_GRUResetAfter, reset_first=False),
+    "gru_reset_first": functools.partial(_GRUResetAfter, reset_first=True),
+}
+
+
 @functools.cache
-def _unit(kind, *settings):
-    return kind(*settings)
+def _named(unit):
+    kind, *settings = unit.split()
+    return _KINDS[kind](*settings)
+
+
+def _run(unit, *tensors):
+    if torch.compiler.is_compiling():
+        return _compiled(unit, *tensors)
+    return _Recurrence.apply(_named(unit), *tensors)
 
 
 def simple(x, h, weight, bias, kernel, drop=None, activation="tanh"):
     """All states of ``h = activation(x W + b + h U)``, (steps, batch, units), and the last."""
-    return _Recurrence.apply(_unit(_Simple, activation), x, weight, bias, kernel, None, drop, h)
+    return _run(f"simple {activation}", x, weight, bias, kernel, None, drop, h)
 
 
 def lstm(x, h, c, weight, bias, kernel, drop=None, activation="tanh", gate="sigmoid"):
@@ -365,14 +469,12 @@ def lstm(x, h, c, weight, bias, kernel, drop=None, activation="tanh", gate="sigm
 
     Gates are input, forget, candidate, output.
     """
-    unit = _unit(_LSTM, activation, gate)
-    return _Recurrence.apply(unit, x, weight, bias, kernel, None, drop, h, c)
+    return _run(f"lstm {activation} {gate}", x, weight, bias, kernel, None, drop, h, c)
 
 
 def gru(x, h, weight, bias, kernel, drop=None, activation="tanh", gate="sigmoid"):
     """All states, (steps, batch, units), and the last. Gates are update, reset, candidate."""
-    unit = _unit(_GRU, activation, gate)
-    return _Recurrence.apply(unit, x, weight, bias, kernel, None, drop, h)
+    return _run(f"gru {activation} {gate}", x, weight, bias, kernel, None, drop, h)
 
 
 def gru_reset_after(
@@ -391,5 +493,5 @@ def gru_reset_after(
 
     `reset_first`: gates are reset, update, candidate.
     """
-    unit = _unit(_GRUResetAfter, activation, gate, reset_first)
-    return _Recurrence.apply(unit, x, weight, bias, kernel, state_bias, drop, h)
+    unit = f"gru_reset_{'first' if reset_first else 'after'} {activation} {gate}"
+    return _run(unit, x, weight, bias, kernel, state_bias, drop, h)
