@@ -13,6 +13,7 @@ from .saving import (
     model_from_yaml,
     save_model,
 )
+from .saving.own import own_objects
 
 __all__ = [
     "Input",
@@ -47,7 +48,7 @@ def clone_model(model, input_tensors=None):
 
 
 def _clone_layer(layer):
-    with CustomObjectScope(_functions_in(layer)):
+    with CustomObjectScope(own_objects(layer), _functions_in(layer)):
         return type(layer).from_config(layer.get_config())
 
 

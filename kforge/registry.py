@@ -6,6 +6,7 @@ by a name that a file supplied.
 """
 
 import inspect
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -37,6 +38,12 @@ class CustomObjectScope:
     """
 
     def __init__(self, *args):
+        for objects in args:
+            if not isinstance(objects, Mapping):
+                raise TypeError(
+                    "Custom objects are given as a dictionary, {name: class or function}, got "
+                    f"{objects!r}. For a class `MyLayer`, pass `{{'MyLayer': MyLayer}}`."
+                )
         self.custom_objects = args
         self.backup = None
 

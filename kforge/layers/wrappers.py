@@ -8,7 +8,8 @@ from .. import config, symbolic
 from ..backend.values import as_list
 from ..engine import Layer
 from ..engine.layer import layers
-from ..registry import has_arg
+from ..registry import CustomObjectScope, has_arg
+from ..saving.own import own_objects
 from ..variable import is_update
 from .rnn import split_steps, standardize_args
 
@@ -284,4 +285,5 @@ def _reversed(layer):
     """A layer of the same config that goes the other way."""
     described = layer.get_config()
     described["go_backwards"] = not described["go_backwards"]
-    return type(layer).from_config(described)
+    with CustomObjectScope(own_objects(layer)):
+        return type(layer).from_config(described)

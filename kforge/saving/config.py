@@ -39,24 +39,30 @@ def model_from_yaml(yaml_string, custom_objects=None):
     return model_from_config(load_yaml(yaml_string, "The model's YAML"), custom_objects)
 
 
-def check_restorable(model):
-    """Raises `NotImplementedError` for a layer that its own config could not make again."""
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            check_restorable(layer)
-        if type(layer).from_config.__func__ is not Layer.from_config.__func__:
-            continue
-        needed = [
-            name
-            for name, parameter in inspect.signature(type(layer).__init__).parameters.items()
-            if parameter.default is parameter.empty
-            and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        ]
-        missing = [name for name in needed[1:] if name not in layer.get_config()]
-        if missing:
-            raise NotImplementedError(
-                f"Layer {layer.name!r} ({type(layer).__name__}) cannot be saved: its constructor "
-                f"needs {', '.join(missing)}, which `get_config` does not give. Extend it:\n"
-                "    def get_config(self):\n"
-                f"        return dict(super().get_config(), {missing[0]}=self.{missing[0]})"
-            )
+def check_restorable(layer):
+    """Raises `NotImplementedError` for a layer, or one within it, that its config cannot make."""
+    make = type(layer).from_config.__func__
+    if make is Layer.from_config.__func__:
+        _check_arguments(layer)
+    elif make.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        # The config of a model, a wrapper or a stack of cells is that of its parts.
+        for part in layer._sublayers():
+            check_restorable(part)
+
+
+def _check_arguments(layer):
+    parameters = list(inspect.signature(type(layer).__init__).parameters.values())[1:]
+    missing = [
+        parameter.name
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        and parameter.name not in layer.get_config()
+    ]
+    if missing:
+        raise NotImplementedError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) cannot be saved: its constructor "
+            f"needs {', '.join(missing)}, which `get_config` does not give. Extend it:\n"
+            "    def get_config(self):\n"
+            f"        return dict(super().get_config(), {missing[0]}=self.{missing[0]})"
+        )

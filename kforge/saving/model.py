@@ -1,8 +1,6 @@
 """Whole models in files: architecture, weights, how they are trained, and how far they are."""
 
 import io
-import sys
-import types
 import warnings
 
 from .. import functions, initializers
@@ -12,6 +10,7 @@ from .dialects import is_tensorflow2
 from .errors import UnsafeFileError
 from .files import open_reader, open_writer
 from .optimizer_state import arranged, arranged_keras1
+from .own import importable, own_objects
 from .text import dump_json, load_json
 from .training import compile_arguments, training_config
 from .weights import (
@@ -203,30 +202,13 @@ def pickle_model(model):
     """What `unpickle_model` makes an equal model of: an HDF5 file, and the users' own classes."""
     target = io.BytesIO()
     save_model(model, target)
-    return {"hdf5": target.getvalue(), "custom_objects": _own_objects(model)}
+    own, compiled = own_objects(model), model.optimizer is not None
+    if compiled:
+        metrics = model._compile_metrics, model._compile_weighted_metrics
+        own.update(own_objects(model.optimizer, model.loss, metrics))
+    return {"hdf5": target.getvalue(), "custom_objects": importable(own), "compiled": compiled}
 
 
 def unpickle_model(state):
     """The model that `pickle_model` was given."""
-    return load_model(io.BytesIO(state["hdf5"]), state["custom_objects"])
-
-
-def _own_objects(model):
-    """{name: class or function} of what the model is made of that is not Keras's own.
-
-    Only what can be imported again: other processes have to find it, too.
-    """
-    things = [model.optimizer, model.loss, *model.metrics] if model.optimizer else []
-    for module in model.modules():
-        things += [module, *vars(module).values()]
-    found = {}
-    for thing in things:
-        if not isinstance(thing, types.FunctionType):
-            thing = type(thing)
-            if not hasattr(thing, "get_config"):
-                continue
-        home = sys.modules.get(thing.__module__)
-        if thing.__module__.split(".")[0] != __name__.split(".")[0]:
-            if getattr(home, thing.__qualname__, None) is thing:
-                found[thing.__name__] = thing
-    return found
+    return load_model(io.BytesIO(state["hdf5"]), state["custom_objects"], state["compiled"])

@@ -14,7 +14,7 @@ import pytest
 import kforge
 from kforge import layers as L
 from kforge import optimizers
-from kforge.models import Model, Sequential, load_model, save_model
+from kforge.models import Model, Sequential, clone_model, load_model, save_model
 
 random = np.random.RandomState(0)
 X, Y = random.rand(8, 3).astype("float32"), random.rand(8, 2).astype("float32")
@@ -211,6 +211,10 @@ class Scale(L.Layer):
         return dict(super().get_config(), factor=self.factor)
 
 
+class Gated(L.LSTMCell):
+    """A cell of the user's own."""
+
+
 def pinball(y_true, y_pred):
     K = kforge.backend
     return K.mean(K.maximum(0.3 * (y_true - y_pred), -0.7 * (y_true - y_pred)), axis=-1)
@@ -253,10 +257,46 @@ def test_a_layer_that_its_config_could_not_make_again(tmp_path):
         def call(self, inputs):
             return inputs**self.exponent
 
-    model = Sequential([Sequential([Power(2, input_shape=(3,), name="power")])])
-    with pytest.raises(NotImplementedError, match=r"'power' \(Power\).*needs exponent"):
-        model.save(tmp_path / "model.h5")
+    class Cell(L.LSTMCell):
+        def __init__(self, units, exponent, **kwargs):
+            super().__init__(units, **kwargs)
+
+    for layer in (
+        Sequential([Power(2, input_shape=(3,), name="power")]),
+        L.TimeDistributed(Power(2, name="power"), input_shape=(4, 3)),
+        L.RNN([L.GRUCell(2), Cell(2, 2, name="power")], input_shape=(4, 3)),
+    ):
+        for ending in ("h5", "safetensors"):
+            with pytest.raises(NotImplementedError, match=r"'power' \(\w+\).*needs exponent"):
+                Sequential([layer]).save(tmp_path / f"model.{ending}")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_layers_of_users_are_made_of_is_their_own_business(tmp_path):
+    class Inner(L.Layer):
+        def __init__(self, factor):
+            super().__init__()
+
+        def call(self, inputs):
+            return inputs
+
+    class Outer(L.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.inner = Inner(3)
+
+        def call(self, inputs):
+            return self.inner(inputs)
+
+    Sequential([Outer(input_shape=(3,))]).save(tmp_path / "model.h5")
+    load_model(tmp_path / "model.h5", {"Outer": Outer}, compile=False)
+
+
+def test_custom_objects_are_a_dictionary(tmp_path):
+    own_model().save(tmp_path / "model.h5")
+    for wrong in (Scale, [Scale], "Scale"):
+        with pytest.raises(TypeError, match=r"a dictionary, \{name: class or function\}, got"):
+            load_model(tmp_path / "model.h5", custom_objects=wrong)
 
 
 class TestPickling:
@@ -267,6 +307,28 @@ class TestPickling:
     def test_the_users_own_parts(self):
         model = own_model()
         same_training(pickle.loads(pickle.dumps(model)), model)
+
+    def test_own_losses_and_metrics_of_several_outputs(self):
+        inputs = L.Input((3,))
+        model = Model(inputs, [L.Dense(2, name="a")(inputs), L.Dense(2, name="b")(inputs)])
+        model.compile("sgd", [pinball, "mse"], metrics={"a": [pinball]})
+        again = pickle.loads(pickle.dumps(model))
+        wanted = model.train_on_batch(X, [Y, Y])
+        assert again.train_on_batch(X, [Y, Y]) == wanted
+
+    def test_own_layers_within_layers(self):
+        def layers():
+            yield L.TimeDistributed(Scale(2.0), input_shape=(4, 3))
+            yield L.Bidirectional(L.RNN(Gated(2), return_sequences=True))
+            yield L.RNN([Gated(2), L.GRUCell(3)])
+
+        model = Sequential([Sequential(list(layers()))])
+        x = random.rand(2, 4, 3)
+        wanted = model.predict(x)
+        clone = clone_model(model)
+        clone.set_weights(model.get_weights())
+        for twin in (clone, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            np.testing.assert_array_equal(twin.predict(x), wanted)
 
     def test_deep_copies_are_independent(self):
         model = own_model()
