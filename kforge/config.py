@@ -198,7 +198,10 @@ def _read_settings():
         ("image_data_format", set_image_data_format),
     ):
         if name in stored:
-            setter(stored[name])
+            try:
+                setter(stored[name])
+            except (AttributeError, TypeError, ValueError) as error:
+                raise ValueError(f"{path}: {name!r} is {stored[name]!r}. {error}") from error
 
 
 _read_settings()

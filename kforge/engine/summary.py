@@ -1,7 +1,5 @@
 """The table that `model.summary()` prints and a notebook shows."""
 
-import html
-
 from ..backend.values import as_list
 from .weights import count_params
 
@@ -49,11 +47,13 @@ def print_summary(model, line_length=None, positions=None, print_fn=None):
 
 def html_summary(model):
     """The table of `print_summary` in HTML."""
+    from html import escape  # loads a large table
+
     header, rows = _table(model)
-    cells = [[*map(str, fields), ", ".join(sources)] for *fields, sources in rows]
+    cells = [[escape(str(text)) for text in (*fields, ", ".join(s))] for *fields, s in rows]
     totals = ", ".join(f"{title.lower()}: {count:,}" for title, count in _totals(model))
     lines = [
-        f"<p>Model: <b>{html.escape(model.name)}</b></p>",
+        f"<p>Model: <b>{escape(model.name)}</b></p>",
         "<table>",
         f"<thead><tr>{_html_cells(header, 'th')}</tr></thead>",
         "<tbody>",
@@ -67,7 +67,7 @@ def html_summary(model):
 
 def _html_cells(texts, tag):
     cell = f'<{tag} style="text-align: left">{{}}</{tag}>'
-    return "".join(cell.format(html.escape(text)) for text in texts)
+    return "".join(cell.format(text) for text in texts)
 
 
 def _table(model):
