@@ -84,7 +84,8 @@ def join():
 
 def _has_company():
     """Whether torchrun has started other processes with this one."""
-    return int(os.environ.get("WORLD_SIZE", 1)) > 1 and _JOINED not in os.environ
+    started = int(os.environ.get("WORLD_SIZE", 1)) > 1 and "MASTER_ADDR" in os.environ
+    return started and _JOINED not in os.environ
 
 
 def check_joined(stacklevel):

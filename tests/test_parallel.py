@@ -179,6 +179,7 @@ def test_sums_over_the_batch_are_refused(monkeypatch):
 
 def test_who_did_not_join_is_told(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     model = kforge.Sequential([kforge.layers.Dense(1, input_shape=(2,))])
     model.compile("sgd", "mse")
     with pytest.warns(UserWarning, match=r"call `kforge.parallel.join\(\)`") as caught:
@@ -188,6 +189,7 @@ def test_who_did_not_join_is_told(monkeypatch):
 
 def test_programs_that_a_joined_process_starts_do_not_join(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("KFORGE_JOINED", "1")  # set by the first
     parallel.join()
     assert parallel.size() == 1

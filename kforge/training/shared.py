@@ -21,11 +21,11 @@ def over_processes(step, model):
     if isinstance(step, (TestStep, TracedStep)):
         is_test = isinstance(step, TestStep)
         also = [] if is_test else [*step.variables, *model.optimizer.weights]
-        results, run = Results(step, model, also=also), step.run
-        step.run = lambda batch: results(lambda part: (run(part), []), batch)[0]
+        sharing, run = Sharing(step, model, also=also), step.run
+        step.run = lambda batch: sharing(lambda part: (run(part), []), batch)[0]
     else:
-        results, run = Results(step, model, params=step.params), step.differentiate
-        step.differentiate = lambda batch: results(run, batch)
+        sharing, run = Sharing(step, model, params=step.params), step.differentiate
+        step.differentiate = lambda batch: sharing(run, batch)
     return step
 
 
@@ -44,7 +44,7 @@ def _check(model):
             )
 
 
-class Results:
+class Sharing:
     """What a step gives and changes, as if one process had computed the whole batch.
 
     Losses, gradients and moving statistics become means over the processes, weighted by their
