@@ -3,6 +3,9 @@
 Without a GPU the "meta" device, on which tensors have no values, shows where things run.
 """
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +35,22 @@ def test_names_of_devices():
     assert devices.parse_device("gpu:999") == torch.device("cpu")  # soft placement
     with pytest.raises(ValueError, match="Unknown device 'tpu:0'"):
         devices.parse_device("tpu:0")
+
+
+ASKING = """
+import torch
+def asked(*args): raise AssertionError("CUDA_VISIBLE_DEVICES, set by a script, would come too late")
+for name in ("is_available", "device_count", "current_device", "is_initialized", "init"):
+    setattr(torch.cuda, name, asked)
+import kforge
+kforge.install()
+import keras, tensorflow, keras.backend, keras.utils.multi_gpu_utils
+"""
+
+
+def test_importing_asks_cuda_nothing():
+    done = subprocess.run([sys.executable, "-c", ASKING], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_scopes_nest():
