@@ -267,7 +267,7 @@ def predict(model, batches, hooks=None):
                 for parts, out in zip(held, found):
                     parts.append(out.cpu())
             elif held is None and size == samples:
-                held = [out.clone() if step.aliases else out.cpu() for out in found]
+                held = [(out.clone() if step.aliases else out).cpu() for out in found]
             else:
                 if held is None:
                     held = [torch.empty((samples, *o.shape[1:]), dtype=o.dtype) for o in found]
