@@ -1,6 +1,7 @@
 """The loops: one pass over batches with a step, and `fit` around it."""
 
 import contextlib
+import functools
 from collections.abc import MutableMapping
 
 import numpy as np
@@ -208,7 +209,8 @@ def step_for(batches, make):
     """The step that `make` gives for the sample weights that come; streams tell with each batch."""
     if batches.weighted is not None:
         return make(batches.weighted)
-    return lambda batch: make(batch.weighted)(batch)
+    made = functools.cache(make)
+    return lambda batch: made(batch.weighted)(batch)
 
 
 def should_run_validation(validation_freq, epoch):

@@ -6,7 +6,8 @@ from . import loop
 from .compile_methods import CompileMethods
 from .data import ArrayBatches, adapt_arrays
 from .disk import DiskBatches, is_on_disk
-from .one_batch import OneBatchMethods, plain_batch, register_plain
+from .one_batch import OneBatchMethods
+from .plain import plain_batch, register_plain
 from .rate_search import search_rate
 from .step import PredictStep
 from .streams import StreamBatches, has_length, is_dataset, is_stream, peek

@@ -1,58 +1,13 @@
-"""`train_on_batch` and its kin, with as little around the step as can be.
-
-Arrays that pass all checks and go into the step as they are leave their kind (shape of a sample,
-dtype) in a table beside the step. Arrays of a kind that is there need no more checks.
-"""
-
-import numpy as np
-import torch
+"""`train_on_batch` and its kin, with as little around the step as can be."""
 
 from ..backend.values import as_list
 from . import loop
 from .arrays import array_inputs, same_length
 from .data import adapt_arrays, check_batch, model_device
+from .plain import plain_batch, register_plain
 from .step import PredictStep, TrainStep
 
-__all__ = ["OneBatchMethods", "plain_batch", "register_plain"]
-
-
-def _kind(data):
-    """What arrays must have in common with others that passed the checks; None if unusual."""
-    several = type(data) is list
-    found = [several]
-    for array in data if several else (data,):
-        if type(array) is not np.ndarray or not array.flags.carray or not array.ndim:
-            return None
-        found += (array.shape[1:], array.dtype)
-    return tuple(found)
-
-
-def plain_batch(table, key, *data):
-    """(step, tensors) for arrays of a known kind, else (None, None)."""
-    step = table.get((*key, *map(_kind, data))) if table else None
-    if step is None:
-        return None, None
-    batch = []
-    for arrays in data:
-        batch += arrays if type(arrays) is list else (arrays,)
-    length = len(batch[0])
-    if any(len(array) != length for array in batch):
-        return None, None  # the checks will say so
-    return step, [torch.from_numpy(array) for array in batch]
-
-
-def register_plain(model, table, key, step, tensors, *data):
-    """Notes the kind of arrays that became `tensors` without a copy or a cast."""
-    kinds = tuple(map(_kind, data))
-    if None in kinds or model.inputs[0].shape[0] is not None:
-        return
-    arrays = [a for part in data for a in (part if type(part) is list else [part])]
-    same = len(arrays) == len(tensors) and all(
-        t.device.type == "cpu" and t.shape == a.shape and t.data_ptr() == a.ctypes.data
-        for t, a in zip(tensors, arrays)
-    )
-    if same:
-        table[(*key, *kinds)] = step
+__all__ = ["OneBatchMethods"]
 
 
 class _OnLists:

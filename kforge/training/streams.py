@@ -9,7 +9,8 @@ import warnings
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, is_sequence
-from .data import Batch, adapt_arrays, check_batch
+from .data import Batch, adapt_arrays, check_batch, model_device
+from .plain import Conversions
 
 __all__ = [
     "StreamBatches",
@@ -120,6 +121,7 @@ class StreamBatches:
     @contextlib.contextmanager
     def running(self):
         """Starts the workers, and stops them whatever happens."""
+        self._conversions = Conversions(self.model, model_device(self.model))
         if isinstance(self.source, DataLoader):
             self._output = _again(self.source)
         elif not self.workers:
@@ -164,10 +166,18 @@ class StreamBatches:
 
     def adapt(self, found):
         """What the stream gave as a `Batch`."""
-        weights = self.class_weight
-        parts = self._parts(found)
-        tensors, weighted, samples = adapt_arrays(self.model, *parts, weights, self.with_targets)
+        x, y, sample_weight = self._parts(found)
+        data = [x] if y is None else [x, y]
+        simple = sample_weight is None and self.class_weight is None
+        tensors = self._conversions.tensors(data) if simple else None
+        if tensors is not None:
+            return Batch(tensors, self._unweighted)
+        weights = sample_weight, self.class_weight
+        tensors, weighted, samples = adapt_arrays(self.model, x, y, *weights, self.with_targets)
         check_batch(self.model, samples)
+        if simple:
+            self._unweighted = weighted
+            self._conversions.learn(data, tensors)
         return Batch(tensors, weighted)
 
     def _parts(self, found):
