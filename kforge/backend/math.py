@@ -11,7 +11,7 @@ import numbers
 import torch
 
 from .. import config
-from .values import apply, axes, tensor
+from .values import agreeing, apply, axes, tensor
 from .variables import cast, is_sparse
 
 __all__ = [
@@ -267,6 +267,8 @@ def dot(x, y):
     x, y = tensor(x), tensor(y)
     if is_sparse(x):
         return apply(_sparse_dot, x, y)
+    if x.shape and y.shape:
+        x, y = agreeing(x, -1, y, -2 if len(y.shape) > 1 else 0)
     if len(y.shape) > 2:
         return torch.tensordot(x, y, dims=([len(x.shape) - 1], [len(y.shape) - 2]))
     return torch.matmul(x, y)
@@ -288,6 +290,8 @@ def batch_dot(x, y, axes=None):
     x, y = tensor(x), tensor(y)
     x_ndim, y_ndim = len(x.shape), len(y.shape)
     x_axis, y_axis = _batch_dot_axes(x, y, axes)
+    for axis, other in ((0, 0), (x_axis, y_axis)):
+        x, y = agreeing(x, axis, y, other)
     letters = [chr(ord("a") + i) for i in range(x_ndim + y_ndim)]
     x_letters, y_letters = letters[:x_ndim], letters[x_ndim:]
     y_letters[0], y_letters[y_axis] = x_letters[0], x_letters[x_axis]
@@ -314,6 +318,11 @@ def _batch_dot_axes(x, y, axes):
         raise ValueError(
             "Multiple target dimensions are not supported. Expected: None, int, (int, int). "
             f"Provided: {axes}"
+        )
+    if not (-x_ndim <= axes[0] < x_ndim and -y_ndim <= axes[1] < y_ndim):
+        raise ValueError(
+            f"Cannot do batch_dot over axes {axes} of inputs with shapes {tuple(x.shape)} and "
+            f"{tuple(y.shape)}: there are no such axes."
         )
     x_axis, y_axis = axes[0] % x_ndim, axes[1] % y_ndim
     if 0 in (x_axis, y_axis):

@@ -230,11 +230,14 @@ def _scale(x, keep, level):
 
 
 def in_top_k(predictions, targets, k):
-    """Whether fewer than `k` predictions of a row are greater than that at the target's index."""
+    """Whether fewer than `k` predictions of a row are greater than that at the target's index.
+
+    Never in rows in which one is infinite or not a number.
+    """
     predictions, targets = tensor(predictions), cast(targets, torch.int64)
     chosen = torch.gather(predictions, -1, targets.unsqueeze(-1))
     greater = torch.sum(predictions > chosen, dim=-1)
-    return torch.logical_and(greater < k, torch.isfinite(chosen.squeeze(-1)))
+    return torch.logical_and(greater < k, torch.all(torch.isfinite(predictions), dim=-1))
 
 
 def _logits(output, function, axis=None):

@@ -1,6 +1,7 @@
 """Rearranging: reshape, join, repeat, select, pad, resize."""
 
 import builtins
+import math
 
 import numpy as np
 import torch
@@ -8,9 +9,9 @@ import torch.nn.functional as F
 
 from ..config import check_data_format
 from ..devices import current_device
-from ..symbolic import Symbolic, leaves, torch_dtype
+from ..symbolic import Symbolic, declared, leaves, torch_dtype
 from .spatial import resize
-from .values import apply, mixed_shape, sizes, tensor
+from .values import apply, mixed_shape, recorded, sizes, tensor
 from .variables import cast, constant, is_sparse, to_dense
 
 __all__ = [
@@ -47,12 +48,24 @@ def _dynamic(*shapes):
 
 def reshape(x, shape):
     """The elements in another shape; one size may be -1, sizes may be tensors."""
-    shape = mixed_shape(shape)
-    return apply(_reshape, tensor(x), shape) if _dynamic(shape) else tensor(x).reshape(shape)
+    x, shape = tensor(x), mixed_shape(shape)
+    if _dynamic(shape):
+        return apply(_reshape, x, shape)
+    if recorded(x) and None in x.shape and not _always_fits(x.shape, shape):
+        static = tuple(None if size == -1 else size for size in shape)
+        return declared(torch.Tensor.reshape, (x, shape), {}, static, x.dtype)
+    return x.reshape(shape)
 
 
 def _reshape(x, shape):
     return x.reshape(sizes(shape))
+
+
+def _always_fits(unknown, shape):
+    """Whether a shape with unknown sizes can become `shape` whatever these are."""
+    known = math.prod(size for size in unknown if size is not None)
+    others = math.prod(size for size in shape if size != -1)
+    return -1 in shape and others > 0 and known % others == 0
 
 
 def flatten(x):

@@ -107,6 +107,11 @@ def conv(x, kernel, bias=None, strides=1, padding="valid", data_format=None, dil
     rank = len(kernel.shape) - 2
     strides, dilation = per_axis(strides, rank), per_axis(dilation, rank)
     _check_padding(padding)
+    if padding != "valid" and None in kernel.shape[2:]:
+        raise ValueError(
+            f"Convolution with padding {padding!r}: the sizes of the kernel's window must be "
+            f"known; got {tuple(kernel.shape[2:])}."
+        )
     x = channels_first(x, data_format)
     run = apply if _sizes_matter(x, padding, strides) else _call
     return channels_last(

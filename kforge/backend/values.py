@@ -8,6 +8,7 @@ from ..devices import current_device
 from ..symbolic import KerasTensor, Op, Symbolic, as_tensor, leaves, record
 
 __all__ = [
+    "agreeing",
     "apply",
     "as_list",
     "axes",
@@ -90,6 +91,27 @@ def axes(axis):
     if axis is None or isinstance(axis, (int, np.integer)):
         return axis if axis is None else int(axis)
     return tuple(int(a) for a in axis)
+
+
+def agreeing(x, x_axis, y, y_axis):
+    """(x, y) that have one size along these axes, where one of them does not know its own."""
+    if x.shape[x_axis] is None:
+        x = _sized_like(x, x_axis, y, y_axis)
+    elif y.shape[y_axis] is None:
+        y = _sized_like(y, y_axis, x, x_axis)
+    return x, y
+
+
+def _sized_like(x, axis, other, other_axis):
+    """The same value, for shape inference: along `axis` as large as `other` along its."""
+    likes = other.probes if isinstance(other, KerasTensor) else (other,) * 2
+    twin, probes = x.alias(x._name), []
+    for probe, like in zip(x.probes, likes):
+        size = list(probe.shape)
+        size[axis] = like.shape[other_axis]
+        probes.append(probe.new_empty(size))
+    twin.probes, twin._declared = tuple(probes), None
+    return twin
 
 
 def as_list(x):

@@ -74,3 +74,32 @@ def test_batch_dot_of_batches_of_unknown_size():
 def test_batch_dot_refuses(x, y, axes, message):
     with pytest.raises(ValueError, match=message):
         K.batch_dot(K.ones(x), K.ones(y), axes)
+
+
+@pytest.mark.parametrize(
+    "x, y, static",
+    [
+        ((None, 3), (None, 4), (None, 4)),
+        ((None, None), (3, 4), (None, 4)),
+        ((2, None, 3), (5, None, 4), (2, None, 5, 4)),
+        ((None, None), (None, None), (None, None)),
+    ],
+)
+def test_dot_where_a_size_is_not_known(x, y, static):
+    a, b = K.placeholder(x), K.placeholder(y)
+    product = K.dot(a, b)
+    assert K.int_shape(product) == static
+    sizes = [[3 if n is None else n for n in shape] for shape in (x, y)]
+    values = [np.random.rand(*size).astype("float32") for size in sizes]
+    found = K.function([a, b], [product])(values)[0]
+    np.testing.assert_allclose(found, np.dot(*values), rtol=1e-5)
+
+
+def test_batch_dot_where_sizes_are_not_known():
+    weights, sequence = K.placeholder((None, None, 3)), K.placeholder((None, None, 4))
+    context = K.batch_dot(weights, sequence, axes=(2, 1))
+    assert K.int_shape(context) == (None, None, 4)
+    w, s = np.random.rand(2, 5, 3).astype("float32"), np.random.rand(2, 3, 4).astype("float32")
+    np.testing.assert_allclose(K.function([weights, sequence], [context])([w, s])[0], w @ s, 1e-5)
+    with pytest.raises(ValueError, match="there are no such axes"):
+        K.batch_dot(weights, sequence, axes=(3, 1))

@@ -182,3 +182,15 @@ def test_graphs_compile_without_breaks(build):
     compiled = torch.compile(lowered.module, fullgraph=True, backend="aot_eager")
     found = compiled(value, *lowered.captured)[0]
     assert found.shape == lowered.run([value])[0].shape
+
+
+def test_in_top_k_of_rows_that_are_not_finite():
+    rows = K.constant([[np.nan, 1, 2], [np.inf, 1, 2], [3, 1, 2]])
+    found = K.in_top_k(rows, K.constant([2, 2, 2], dtype="int32"), 2)
+    assert K.eval(found).tolist() == [False, False, True]
+
+
+def test_a_kernel_of_unknown_size_cannot_be_padded_for():
+    x, kernel = K.placeholder((None, 8, 3)), K.placeholder((None, 3, 2))
+    with pytest.raises(ValueError, match="the sizes of the kernel's window must be known"):
+        K.conv1d(x, kernel, padding="same")

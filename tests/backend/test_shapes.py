@@ -90,3 +90,16 @@ def test_an_empty_batch_of_axes():
     assert K.eval(K.batch_flatten(A[:, 0])).shape == (3, 1)
     assert K.eval(K.squeeze(A[:, None], 1)).shape == (3, 4)
     np.testing.assert_array_equal(K.eval(K.reverse(A, (0, 1))), A[::-1, ::-1])
+
+
+@pytest.mark.parametrize(
+    "target, static", [((7, 6), (7, 6)), ((7, -1), (7, None)), ((-1, 5, 1), (None, 5, 1))]
+)
+def test_reshape_where_only_running_tells_whether_it_fits(target, static):
+    x = K.placeholder((None, 3))
+    y = K.reshape(x, target)
+    assert K.int_shape(y) == static
+    value = np.random.rand(70 if 5 in target else 14, 3).astype("float32")
+    np.testing.assert_array_equal(K.function([x], [y])([value])[0], value.reshape(target))
+    grad = K.function([x], K.gradients(K.sum(y * y), x))([value])[0]
+    np.testing.assert_allclose(grad, 2 * value, rtol=1e-6)
