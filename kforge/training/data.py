@@ -10,10 +10,21 @@ import torch
 from .. import config
 from .arrays import array_inputs, array_targets, same_length, sample_weights
 
-__all__ = ["ArrayBatches", "Batch", "adapt_arrays", "check_batch", "model_device", "shuffled"]
+__all__ = [
+    "ArrayBatches",
+    "Batch",
+    "adapt_arrays",
+    "check_batch",
+    "model_device",
+    "on_device",
+    "shuffled",
+]
 
 # Arrays up to this size are shuffled as a whole once an epoch: batches are then views.
 _SMALL = 4_000_000
+
+# The share of a GPU's free memory that arrays may take; larger ones go there batch by batch.
+_SHARE = 0.5
 
 
 class Batch(list):
@@ -31,13 +42,16 @@ class ArrayBatches:
 
     `weighted` says which outputs have sample weights; the tensors are inputs, targets and those
     weights. `shuffle` is True, False or "batch" (whole batches only). Shuffling draws from NumPy's
-    generator, as Keras does.
+    generator, as Keras does. Batches are on `device`.
     """
 
     last_loss = recounts = False
 
-    def __init__(self, tensors, weighted, samples, batch_size, shuffle=False, steps=None):
+    def __init__(self, tensors, weighted, samples, batch_size, device, shuffle=False, steps=None):
+        if has_room(device, tensors):
+            tensors = [t.to(device) for t in tensors]
         self.tensors, self.weighted, self.samples = tensors, weighted, samples
+        self.device = device
         self.batch_size, self.shuffle = batch_size, shuffle
         if steps is not None:  # Keras 2: the whole set is one batch, seen `steps` times
             self.batch_size, steps = samples, math.ceil(steps)
@@ -60,20 +74,45 @@ class ArrayBatches:
 
     def epoch(self):
         """Batches of one pass: lists of tensors."""
+        if all(t.device == self.device for t in self.tensors):
+            return self._parts()
+        return (on_device(part, self.device) for part in self._parts())
+
+    def _parts(self):
         if self.repeats is not None:
             return iter([self.tensors] * self.repeats)
         if not self.shuffle:
             return zip(*(t.split(self.batch_size) for t in self.tensors))
         self.order = shuffled(self.order, self.shuffle, self.batch_size)
-        order = torch.from_numpy(self.order)
-        if sum(t.numel() * t.element_size() for t in self.tensors) <= _SMALL:
-            parts = [t.index_select(0, order).split(self.batch_size) for t in self.tensors]
-            return zip(*parts)
-        return self._gather(order.to(self.tensors[0].device))
+        order = torch.from_numpy(self.order).to(self.tensors[0].device)
+        if _bytes(self.tensors) <= _SMALL:
+            return zip(*(t.split(self.batch_size) for t in _rows(self.tensors, order)))
+        return (_rows(self.tensors, index) for index in order.split(self.batch_size))
 
-    def _gather(self, order):
-        for index in order.split(self.batch_size):
-            yield [t.index_select(0, index) for t in self.tensors]
+
+def _rows(tensors, index):
+    return [t.index_select(0, index.to(t.device)) for t in tensors]
+
+
+def _bytes(tensors):
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def has_room(device, tensors):
+    """Whether `device`, if it is a GPU, can hold the tensors and still has memory to work."""
+    if device.type != "cuda":
+        return True
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    free = torch.cuda.mem_get_info(device)[0] + cached
+    return _bytes(t for t in tensors if t.device != device) <= _SHARE * free
+
+
+def on_device(tensors, device):
+    """The tensors of a batch on a device; the host does not wait until a GPU has them."""
+    if device.type != "cuda":
+        return [t.to(device) for t in tensors]
+    pinned = (t.pin_memory() if t.device.type == "cpu" else t for t in tensors)
+    return [t.to(device, non_blocking=True) for t in pinned]
 
 
 def shuffled(order, shuffle, batch_size):
@@ -89,7 +128,7 @@ def shuffled(order, shuffle, batch_size):
 
 
 def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True):
-    """(tensors, weighted, samples): inputs, targets and given weights, where the weights are."""
+    """(tensors, weighted, samples): inputs, targets and given weights, checked."""
     inputs = array_inputs(model, x)
     targets = array_targets(model, y) if with_targets else []
     weights = sample_weights(model, targets, sample_weight, class_weight) if with_targets else []
@@ -98,11 +137,7 @@ def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True):
     samples = same_length(inputs, targets, weights)
     _check_samples(model, samples)
     weighted = tuple(w is not None for w in weights)
-    tensors = [*inputs, *targets, *(w for w in weights if w is not None)]
-    device = model_device(model)
-    if device.type != "cpu":
-        tensors = [t.to(device) for t in tensors]
-    return tensors, weighted, samples
+    return [*inputs, *targets, *(w for w in weights if w is not None)], weighted, samples
 
 
 def _as_long_as_the_first(inputs):

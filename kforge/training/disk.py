@@ -6,7 +6,7 @@ import math
 import numpy as np
 import torch
 
-from .data import Batch, adapt_arrays, check_batch, shuffled
+from .data import Batch, adapt_arrays, check_batch, model_device, on_device, shuffled
 
 __all__ = ["DiskBatches", "is_on_disk"]
 
@@ -71,7 +71,7 @@ class DiskBatches:
                 self.model, x, y, w, self.class_weight, self.with_targets
             )
             check_batch(self.model, samples)
-            yield Batch(tensors, weighted)
+            yield Batch(on_device(tensors, model_device(self.model)), weighted)
 
 
 def _indexable(x):

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import loop
 from .compile_methods import CompileMethods
-from .data import ArrayBatches, adapt_arrays
+from .data import ArrayBatches, adapt_arrays, model_device
 from .disk import DiskBatches, is_on_disk
 from .one_batch import OneBatchMethods
 from .plain import plain_batch, register_plain
@@ -117,11 +117,12 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         tensors, weighted, samples = adapt_arrays(self, x, y, sample_weight, class_weight)
         if not samples:
             raise ValueError("There are no samples: the arrays have length 0.")
-        at = _split(samples, split)
+        at, device = _split(samples, split), model_device(self)
         if at is None:
-            return ArrayBatches(tensors, weighted, samples, size, shuffle, steps), None
-        held = ArrayBatches([t[at:] for t in tensors], weighted, samples - at, size)
-        return ArrayBatches([t[:at] for t in tensors], weighted, at, size, shuffle, steps), held
+            return ArrayBatches(tensors, weighted, samples, size, device, shuffle, steps), None
+        parts, held = [t[:at] for t in tensors], [t[at:] for t in tensors]
+        train = ArrayBatches(parts, weighted, at, size, device, shuffle, steps)
+        return train, ArrayBatches(held, weighted, samples - at, size, device)
 
     def _batch_size(self, given, steps=None):
         """What was given, else the size that the inputs demand, else 32."""
@@ -204,7 +205,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
                 batches = DiskBatches(self, x, **options)
             else:
                 parts = adapt_arrays(self, x, None, None, None, with_targets=False)
-                batches = ArrayBatches(*parts, size, steps=steps)
+                batches = ArrayBatches(*parts, size, model_device(self), steps=steps)
                 step = self._predict_step()
                 register_plain(self, self._functions, (PredictStep,), step, batches.tensors, x)
         with batches.running():

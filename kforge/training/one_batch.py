@@ -3,7 +3,7 @@
 from ..backend.values import as_list
 from . import loop
 from .arrays import array_inputs, same_length
-from .data import adapt_arrays, check_batch, model_device
+from .data import adapt_arrays, check_batch, model_device, on_device
 from .plain import plain_batch, register_plain
 from .step import PredictStep, TrainStep
 
@@ -53,6 +53,7 @@ class OneBatchMethods:
         batch, weighted, samples = adapt_arrays(self, x, y, sample_weight, class_weight)
         check_batch(self, samples)
         step = self._train_step(weighted)
+        batch = on_device(batch, model_device(self))
         found = self._report(step(batch), reset_metrics)
         register_plain(self, self._steps, (TrainStep, id(self.optimizer)), step, batch, x, y)
         return found
@@ -64,7 +65,7 @@ class OneBatchMethods:
         check_batch(self, samples)
         step = self._test_step(weighted)
         with loop.inference(step):
-            loss = step(batch)
+            loss = step(on_device(batch, model_device(self)))
         return self._report(loss, reset_metrics)
 
     def predict_on_batch(self, x):
@@ -72,8 +73,7 @@ class OneBatchMethods:
         step, batch = plain_batch(vars(self).get("_functions"), (PredictStep,), x)
         if step is None:
             self._build_for(x)
-            device = model_device(self)
-            batch, step = [t.to(device) for t in array_inputs(self, x)], self._predict_step()
+            batch, step = on_device(array_inputs(self, x), model_device(self)), self._predict_step()
             check_batch(self, same_length(batch, [], []))
             register_plain(self, self._functions, (PredictStep,), step, batch, x)
         return self._predicted(step, batch)

@@ -54,8 +54,7 @@ def register_plain(model, table, key, step, tensors, *data):
 class Conversions:
     """How batches of a stream become tensors, by their kind."""
 
-    def __init__(self, model, device):
-        self.device = device
+    def __init__(self, model):
         self.learns = model.inputs[0].shape[0] is None  # other sizes are always checked
         self.known = {}
 
@@ -71,7 +70,7 @@ class Conversions:
         for array, (dtype, is_flat) in zip(arrays, steps):
             tensor = torch.from_numpy(array)
             tensor = tensor[:, None] if is_flat else tensor
-            found.append(tensor.to(self.device, dtype))
+            found.append(tensor.to(dtype))
         return found
 
     def learn(self, data, tensors):

@@ -9,7 +9,7 @@ import warnings
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, is_sequence
-from .data import Batch, adapt_arrays, check_batch, model_device
+from .data import Batch, adapt_arrays, check_batch, model_device, on_device
 from .plain import Conversions
 
 __all__ = [
@@ -121,7 +121,7 @@ class StreamBatches:
     @contextlib.contextmanager
     def running(self):
         """Starts the workers, and stops them whatever happens."""
-        self._conversions = Conversions(self.model, model_device(self.model))
+        self.device, self._conversions = model_device(self.model), Conversions(self.model)
         if isinstance(self.source, DataLoader):
             self._output = _again(self.source)
         elif not self.workers:
@@ -171,14 +171,14 @@ class StreamBatches:
         simple = sample_weight is None and self.class_weight is None
         tensors = self._conversions.tensors(data) if simple else None
         if tensors is not None:
-            return Batch(tensors, self._unweighted)
+            return Batch(on_device(tensors, self.device), self._unweighted)
         weights = sample_weight, self.class_weight
         tensors, weighted, samples = adapt_arrays(self.model, x, y, *weights, self.with_targets)
         check_batch(self.model, samples)
         if simple:
             self._unweighted = weighted
             self._conversions.learn(data, tensors)
-        return Batch(tensors, weighted)
+        return Batch(on_device(tensors, self.device), weighted)
 
     def _parts(self, found):
         """(inputs, targets, sample weights) of what the stream gave."""

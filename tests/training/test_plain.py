@@ -10,7 +10,6 @@ from kforge.training import streams
 from kforge.training.plain import Conversions
 
 RNG = np.random.RandomState(0)
-CPU = torch.device("cpu")
 
 
 def linear():
@@ -23,7 +22,7 @@ def linear():
 def test_tensors_are_those_that_the_checks_gave(dtype):
     x, y = RNG.rand(5, 4).astype(dtype), RNG.rand(5).astype(dtype)
     checked = [torch.from_numpy(x).float(), torch.from_numpy(y).float()[:, None]]
-    conversions = Conversions(linear(), CPU)
+    conversions = Conversions(linear())
     assert conversions.tensors([x, y]) is None
     conversions.learn([x, y], checked)
     for got, want in zip(conversions.tensors([x, y]), checked):
@@ -37,7 +36,7 @@ def test_tensors_are_those_that_the_checks_gave(dtype):
 
 def test_kinds_that_are_never_known():
     x, y = RNG.rand(5, 4), RNG.rand(5, 1)
-    conversions = Conversions(linear(), CPU)
+    conversions = Conversions(linear())
     for data in (
         [x.tolist(), y],
         [{"a": x}, y],
@@ -48,7 +47,7 @@ def test_kinds_that_are_never_known():
         conversions.learn(data, [torch.zeros(5, 4), torch.zeros(5, 1)])
     assert not conversions.known
     fixed = Sequential([Dense(1, batch_input_shape=(5, 4))])
-    conversions = Conversions(fixed, CPU)
+    conversions = Conversions(fixed)
     conversions.learn([x, y], [torch.zeros(5, 4), torch.zeros(5, 1)])
     assert not conversions.known
 
