@@ -358,16 +358,16 @@ def _plain_gradients(unit, inputs, needed, grads):
 
 # ---- in compiled code -------------------------------------------------------------------------
 
+# Schemas are given, since torch 2.6 does not read `list[...]` in annotations.
 
-@torch.library.custom_op("kforge::recurrence", mutates_args=())
-def _opaque(
-    unit: str,
-    x: torch.Tensor,
-    kernel: torch.Tensor,
-    bias: torch.Tensor | None,
-    drop: torch.Tensor | None,
-    first: list[torch.Tensor],
-) -> list[torch.Tensor]:
+
+@torch.library.custom_op(
+    "kforge::recurrence",
+    mutates_args=(),
+    schema="(str unit, Tensor x, Tensor kernel, Tensor? bias, Tensor? drop, Tensor[] first)"
+    " -> Tensor[]",
+)
+def _opaque(unit, x, kernel, bias, drop, first):
     """All states, the initial ones included, of projected inputs, and what the unit keeps.
 
     `torch.compile` does not look into it: the time to compile, and the code, do not grow with the
@@ -379,15 +379,13 @@ def _opaque(
     return [*sequences, *_named(unit).run(x.clone(), kernel, bias, drop, *sequences)]
 
 
-@torch.library.custom_op("kforge::recurrence_backward", mutates_args=())
-def _opaque_backward(
-    unit: str,
-    kernel: torch.Tensor,
-    bias: torch.Tensor | None,
-    drop: torch.Tensor | None,
-    inner: list[torch.Tensor],
-    grads: list[torch.Tensor],
-) -> list[torch.Tensor]:
+@torch.library.custom_op(
+    "kforge::recurrence_backward",
+    mutates_args=(),
+    schema="(str unit, Tensor kernel, Tensor? bias, Tensor? drop, Tensor[] inner, Tensor[] grads)"
+    " -> Tensor[]",
+)
+def _opaque_backward(unit, kernel, bias, drop, inner, grads):
     """Gradients of projected inputs, kernel and initial states, then of the bias, if any."""
     missing = [None] * len(grads)
     found = _named(unit).reverse([*(g[1:] for g in grads), *missing], kernel, bias, drop, *inner)
