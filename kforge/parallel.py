@@ -10,6 +10,9 @@ the same weights.
 What every process computes whole: `predict`, models with a fixed batch size (such as stateful
 ones), and optimizers that write their own `get_updates`. Callbacks run in every process, except
 those that write files, which run in the first only; the output of scripts is that of the first.
+
+A loss or metric that is no mean over samples (a Dice coefficient of a batch, say) is the mean of
+those of the shares. Noise, such as that of dropout, is not that of one process.
 """
 
 import os
@@ -25,6 +28,7 @@ __all__ = [
     "barrier",
     "broadcast",
     "check_joined",
+    "differ",
     "is_first",
     "join",
     "leave",
@@ -143,10 +147,16 @@ def broadcast(tensors):
 
 def same_random_numbers():
     """From now on Python and NumPy draw what they draw in the first process; torch, whose numbers
-    are for dropout and noise, draws others in each."""
+    are for dropout and noise, does not (see `differ`)."""
     states = [[random.getstate(), np.random.get_state()]]
     dist.broadcast_object_list(states, 0)
     random.setstate(states[0][0])
     np.random.set_state(states[0][1])
+    differ()
+
+
+def differ():
+    """From now on torch draws other random numbers than in the first process, if this is another:
+    the samples of each process are others, too."""
     if rank():
         torch.manual_seed((torch.initial_seed() + 0x9E3779B9 * rank()) % 2**63)

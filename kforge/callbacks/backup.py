@@ -22,7 +22,8 @@ class BackupAndRestore(Callback):
     by the same script gives the same weights, bit for bit, as one that was not. `save_freq` is
     "epoch" or a number of batches. When the training ends, the backup is deleted, unless
     `delete_checkpoint` is false. Logs of an epoch that was interrupted are of its remaining
-    batches. Generators must by themselves give the batches that come next.
+    batches. Generators must by themselves give the batches that come next. In several processes
+    the first writes, all restore, and dropout begins anew in the others.
 
     >>> model.fit(x, y, epochs=50, callbacks=[BackupAndRestore("backup")])
     """
@@ -62,6 +63,7 @@ class BackupAndRestore(Callback):
         """Goes on with the random numbers of the batch after which the backup was written."""
         if self._resumed is not None:
             set_random_states(self._resumed, self._generators())
+            parallel.differ()
             self._resumed = None
 
     def on_train_batch_end(self, batch, logs=None):
@@ -143,6 +145,7 @@ class BackupAndRestore(Callback):
         if state["batch"]:
             self._resumed = state["random"]
         set_random_states(state["random_at_begin"] or state["random"], self._generators())
+        parallel.differ()
 
     def _current_order(self):
         """The order of the samples, which the next epoch shuffles further; None for streams."""
