@@ -35,7 +35,6 @@ def path_of(name):
 @pytest.fixture
 def as_keras(tmp_path, monkeypatch):
     """`import keras` means kforge, in an empty folder; afterwards all is as before."""
-    pytest.importorskip("h5py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     modules = set(sys.modules)
@@ -61,8 +60,9 @@ def test_script(name, as_keras):
         warnings.simplefilter("always")
         runpy.run_path(path_of(name), run_name="__main__")
     for warning in caught:
-        text = f"{warning.category.__name__}: {warning.message}"
-        assert any(re.search(pattern, text) for pattern in expected), text
+        if warning.filename.startswith((FOLDER, os.path.dirname(kforge.__file__))):
+            text = str(warning.message)
+            assert any(re.search(pattern, text) for pattern in expected), text
     for pattern in expected:
         assert any(re.search(pattern, str(warning.message)) for warning in caught), pattern
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 import torch
 
 from .. import parallel
+from ..compat.arguments import user_level
 from ..symbolic import torch_dtype
 from .step import TestStep, TracedStep
 
@@ -58,7 +59,7 @@ class Sharing:
             warnings.warn(
                 f"Model {model.name!r} has a fixed batch size, or an optimizer with `get_updates` "
                 "of its own: every process computes whole batches, and none is faster for it.",
-                stacklevel=2,
+                stacklevel=user_level(),
             )
         metrics = [(m, v) for m in model._compiled.metrics for v in m.weights]
         known = {id(v) for _, v in metrics}
