@@ -15,6 +15,7 @@ __all__ = ["optimize", "simplify"]
 _UNARY = {
     torch.relu,
     F.relu,
+    F.relu6,
     torch.sigmoid,
     torch.tanh,
     torch.exp,

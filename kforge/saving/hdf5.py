@@ -218,7 +218,7 @@ class Writer:
 
     def group(self, path):
         """The `Writer` of the group at `path`, made if absent."""
-        _keys(path, self._group.name)
+        _check_name(path)
         try:
             return Writer(self._group.require_group(path))
         except TypeError as error:
@@ -228,7 +228,7 @@ class Writer:
 
     def array(self, path, value):
         """Stores an array of numbers."""
-        _keys(path, self._group.name)
+        _check_name(path)
         value = np.asarray(value)
         if value.dtype.kind not in "fiub" or value.dtype.itemsize > 8:
             raise TypeError(f"Cannot save {path!r}: HDF5 files hold no arrays of {value.dtype}.")
@@ -279,6 +279,16 @@ def _keys(path, where):
     if odd or len(path) > MAX_PATH or len(parts) > MAX_PARTS:
         raise UnsafeFileError(f"{where}: {_short(path)!r} is not a name that Keras gives.")
     return [part.encode("utf-8") for part in parts]
+
+
+def _check_name(path):
+    try:
+        _keys(path, "")
+    except UnsafeFileError as error:
+        raise ValueError(
+            f"Cannot save anything as {_short(path)!r}: names of layers and weights are paths in "
+            f"HDF5, with up to {MAX_PARTS} parts that are not empty, '.' or '..'. Rename it."
+        ) from error
 
 
 def _entered(node, trail, where):

@@ -158,7 +158,7 @@ def _averaging(kind):
 
 
 def _activation(kind):
-    return lambda input: (input, kind())
+    return lambda input, inplace=False: (input, kind())
 
 
 STATELESS = {
@@ -172,8 +172,11 @@ STATELESS = {
     F.selu: _activation(nn.SELU),
     F.softplus: _activation(nn.Softplus),
     F.softsign: _activation(nn.Softsign),
-    F.elu: lambda input, alpha=1.0: (input, nn.ELU(alpha)),
-    F.leaky_relu: lambda input, negative_slope=0.01: (input, nn.LeakyReLU(negative_slope)),
+    F.elu: lambda input, alpha=1.0, inplace=False: (input, nn.ELU(alpha)),
+    F.leaky_relu: lambda input, negative_slope=0.01, inplace=False: (
+        input,
+        nn.LeakyReLU(negative_slope),
+    ),
     torch.softmax: lambda input, dim: (input, nn.Softmax(dim)),
 }
 

@@ -76,12 +76,9 @@ class TensorReader:
         return f"{self._origin.label}: /{_joined(self.path, path)}{attribute}"
 
     def has(self, name):
-        """Whether the group has a tensor or a group of this name."""
+        """Whether the group has a tensor, or a group with attributes, of this name."""
         path = _joined(self.path, name)
-        return path in self._contents.names or any(
-            known.startswith((f"{path}/", f"{path}@"))
-            for known in (*self._contents.names, *self._contents.metadata)
-        )
+        return path in self._contents.names or path in self._contents.groups
 
     def text(self, name):
         """The attribute `name`, one string; None if absent."""
@@ -103,7 +100,7 @@ class TensorReader:
 
     def group(self, path):
         """The `TensorReader` of a group."""
-        if not self.has(path):
+        if _joined(self.path, path) not in self._contents.groups:
             raise DamagedFileError(f"{self.where(path)} is missing, though the file has its name.")
         return TensorReader(self._contents, self._origin, _joined(self.path, path))
 
@@ -141,12 +138,20 @@ class Tensor:
         return tensor.numpy()
 
 
-class _Mapped:
+class _Contents:
+    """What is in a file: the names of its tensors, its metadata, and the groups that have some."""
+
+    def __init__(self, names, metadata):
+        self.names, self.metadata = set(names), metadata or {}
+        self.groups = {path for path, mark, _ in (n.partition("@") for n in self.metadata) if mark}
+
+
+class _Mapped(_Contents):
     """The contents of a file by its path: tensors are mapped into memory, not read."""
 
     def __init__(self, file):
+        super().__init__(file.keys(), file.metadata())
         self._file = file
-        self.names, self.metadata = set(file.keys()), file.metadata() or {}
 
     def shape(self, name):
         return self._file.get_slice(name).get_shape()
@@ -155,7 +160,7 @@ class _Mapped:
         return self._file.get_tensor(name)
 
 
-class _Loaded:
+class _Loaded(_Contents):
     """The contents of the bytes of a file."""
 
     def __init__(self, data):
@@ -163,7 +168,7 @@ class _Loaded:
 
         self._tensors = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        self.names, self.metadata = set(self._tensors), header.get("__metadata__") or {}
+        super().__init__(self._tensors, header.get("__metadata__"))
 
     def shape(self, name):
         return self._tensors[name].shape

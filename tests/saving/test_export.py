@@ -221,6 +221,18 @@ def test_layers_of_sequences(layer, kind):
     assert kind in [type(part) for part in module.modules()]
 
 
+def test_images_stay_where_kernels_have_their_axes():
+    x = L.Input((8, 8, 3))
+    y = L.Conv2D(4, 3, name="a")(x)
+    for layer in (L.ReLU(6.0), L.ELU(), L.LeakyReLU(), L.Activation("relu"), L.Activation("tanh")):
+        y = L.Conv2D(4, 1)(layer(y))
+    module = agrees(Model(x, L.Flatten()(y)), data(2, 8, 8, 3))
+    moved = [n for n in module.graph.nodes if n.target is torch.permute]
+    assert [n.args[1] for n in moved] == [(0, 3, 1, 2), (0, 2, 3, 1)]  # in and out
+    kinds = {type(part) for part in module.children()}
+    assert {torch.nn.ReLU6, torch.nn.ELU, torch.nn.LeakyReLU, torch.nn.Tanh} <= kinds
+
+
 def test_shared_layers_are_one_module():
     x, y = L.Input((3,)), L.Input((3,))
     shared = L.Dense(3, name="shared")

@@ -179,7 +179,9 @@ def test_what_is_written_can_be_read_group_by_group(tmp_path):
     path = tmp_path / "a.safetensors"
     with open_writer(path) as writer:
         writer.names("n", ["fire5", "fire5/bn"])
+        writer.group("fire5").names("weight_names", [])
         inner = writer.group("fire5/bn")
+        inner.names("weight_names", ["w", "scalar"])
         inner.array("w", np.arange(6, dtype="int64").reshape(2, 3).T)
         inner.array("scalar", np.float32(3.0))
         with pytest.raises(ValueError, match="'fire5/bn/w': the name is taken"):
