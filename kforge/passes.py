@@ -75,25 +75,32 @@ def _is_node(x):
 
 
 def _sink_permutations(graph):
-    """f(permute(x)) -> permute(f(x)) for element-wise f of which `permute(x)` is the only use."""
+    """f(permute(x)) -> permute(f(x)) for element-wise f, and for concatenations."""
     for node in list(graph.nodes):
-        if node.op != "call_function":
-            continue
-        operands = [a for a in node.args if _is_node(a)]
-        if node.target in _UNARY:
-            fits = len(operands) == 1
-        else:
-            fits = node.target in _BINARY and len(operands) == len(node.args)
-        if not fits or any(_is_node(a) for a in node.kwargs.values()):
-            continue
+        operands = _movable(node)
         orders = {_order(a) for a in operands}
-        if len(orders) != 1 or None in orders or any(len(a.users) > 1 for a in operands):
+        if len(orders) != 1 or None in orders:
             continue
         (order,) = orders
         with graph.inserting_after(node):
             permuted = graph.call_function(torch.permute, (node, order))
         node.replace_all_uses_with(permuted, delete_user_cb=lambda user, p=permuted: user is not p)
-        node.args = tuple(a.args[0] if _is_node(a) else a for a in node.args)
+        if node.target is torch.cat:
+            node.args = [a.args[0] for a in operands], order[node.args[1]]
+        else:
+            node.args = tuple(a.args[0] if _is_node(a) else a for a in node.args)
+
+
+def _movable(node):
+    """The operands of a function that may as well work on them before a common permutation."""
+    if node.op != "call_function" or any(_is_node(a) for a in node.kwargs.values()):
+        return []
+    if node.target is torch.cat:
+        return node.args[0] if len(node.args) == 2 and isinstance(node.args[1], int) else []
+    operands = [a for a in node.args if _is_node(a)]
+    fits = node.target in _UNARY and len(operands) == 1
+    fits |= node.target in _BINARY and len(operands) == len(node.args)
+    return operands if fits else []
 
 
 def _cancel_permutations(graph):

@@ -45,6 +45,26 @@ def test_permutations_sink_below_sums():
     assert code.index("+") < code.rindex("torch.permute")
 
 
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_permutations_sink_below_concatenations(axis):
+    def function(x):
+        y = permuting(x)
+        return permuting(torch.cat([y, F.relu6(y), y], axis)[..., :3])
+
+    code = check(function, (None, 9, 9, 3))
+    assert code.index("cat(") < code.rindex("torch.permute")
+    assert code.count("permute(") == 4  # in, out, and around the slice
+
+
+def test_permutations_sink_though_others_need_them():
+    def residual(x):
+        y = torch.relu(permuting(x))
+        return torch.relu(y + F.elu(y))
+
+    code = check(lambda x: permuting(residual(x)), (None, 9, 9, 3))
+    assert code.count("permute(") == 2
+
+
 def test_relu_spares_what_others_need():
     code = check(lambda x: (lambda h: torch.relu(h) + h)(F.linear(x, torch.eye(3))), (None, 3))
     assert "relu_" not in code
