@@ -19,12 +19,13 @@ from .symbolic import (
     Symbolic,
     _value_of,
     as_tensor,
+    constant,
     is_executing,
     is_trying,
     record,
 )
 
-__all__ = ["GateOrder", "Permuted", "Variable", "in_layout"]
+__all__ = ["GateOrder", "Permuted", "Variable", "in_layout", "recorded"]
 
 
 class Permuted:
@@ -291,6 +292,13 @@ def updated(updates):
 
 
 # ---- values ------------------------------------------------------------------------------------
+
+
+def recorded(x):
+    """A KerasTensor of a value: variables are read when it is computed, tensors are constants."""
+    if isinstance(x, Variable):
+        return record(torch.clone, x)
+    return x if isinstance(x, KerasTensor) else constant(x)
 
 
 def to_numpy(tensor):

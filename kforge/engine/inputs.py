@@ -1,7 +1,10 @@
 """Inputs: the places where a model is fed."""
 
+import torch
+
 from .. import config, symbolic
 from ..symbolic import KerasTensor, torch_dtype
+from ..variable import Variable, recorded
 from .layer import Layer, layers
 from .node import Node, unpack
 
@@ -10,7 +13,10 @@ __all__ = ["Input", "InputLayer"]
 
 @layers.register
 class InputLayer(Layer):
-    """Holds a placeholder, or an existing tensor (`input_tensor`), as the input of a graph."""
+    """Holds a placeholder, or an existing tensor (`input_tensor`), as the input of a graph.
+
+    A tensor that is no placeholder (a variable, something computed) is not fed: models read it.
+    """
 
     def __init__(
         self,
@@ -38,6 +44,8 @@ class InputLayer(Layer):
             else:
                 batch_input_shape = tuple(input_tensor.shape)
         self.batch_input_shape = tuple(None if d is None else int(d) for d in batch_input_shape)
+        if isinstance(input_tensor, (Variable, torch.Tensor)):
+            input_tensor = recorded(input_tensor)
         if not (input_tensor is None or isinstance(input_tensor, KerasTensor)):
             raise TypeError(f"Input {name}: `tensor` must be symbolic; got {input_tensor!r}.")
         self.is_placeholder = input_tensor is None or input_tensor.op.func is symbolic.placeholder

@@ -20,7 +20,7 @@ from ..compat import arguments
 from ..config import automatic_name
 from ..registry import Registry, has_arg
 from ..symbolic import KerasTensor, Symbolic
-from ..variable import Variable
+from ..variable import Variable, recorded
 from .calls import CallRecord
 from .contributions import Contributions
 from .node import Node, unpack
@@ -280,9 +280,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         if isinstance(x, KerasTensor):
             return x.alias(f"{self.name}/{x.op.name}")
         if isinstance(x, (Variable, torch.Tensor)):
-            tensor = (
-                symbolic.record(torch.clone, x) if isinstance(x, Variable) else symbolic.constant(x)
-            )
+            tensor = recorded(x)
             tensor._name = f"{self.name}/Const"
             return tensor
         raise ValueError(

@@ -106,6 +106,15 @@ class Model(TrainingMethods, Layer):
         return [t._keras_history[0].name for t in self.outputs]
 
     @property
+    def _feed_inputs(self):
+        """The inputs that data are for: those that are placeholders."""
+        return [t for t in self.inputs if t.op.func is symbolic.placeholder]
+
+    @property
+    def _feed_input_names(self):
+        return [t._keras_history[0].name for t in self._feed_inputs]
+
+    @property
     def _input_layers(self):
         return [t._keras_history[0] for t in self.inputs]
 
@@ -186,6 +195,8 @@ class Model(TrainingMethods, Layer):
                 "calling fit() with some data. Or specify input_shape or batch_input_shape in the "
                 "first layer for automatic build. "
             )
+        if self._compiled is not None:
+            self._warn_if_trainable_changed()
         print_summary(self, line_length, positions, print_fn)
 
     def _repr_html_(self):
@@ -344,7 +355,7 @@ class Model(TrainingMethods, Layer):
     def _lowered(self, phase):
         """A function from a list of input tensors to the outputs, in a learning phase."""
         if phase not in self._functions:
-            lowered = lowering.lower(self.outputs, self.inputs, self.state_updates, phase)
+            lowered = lowering.lower(self.outputs, self._feed_inputs, self.state_updates, phase)
 
             def run(values):
                 with symbolic.executing(phase):

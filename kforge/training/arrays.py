@@ -27,14 +27,14 @@ _STRICT = (losses.mean_squared_error, losses.binary_crossentropy, losses.categor
 
 def array_inputs(model, x):
     """The model's inputs as tensors. Raises `ValueError` naming input, expected and given."""
-    inputs, names = model.inputs, model.input_names
+    inputs, names = model._feed_inputs, model._feed_input_names
+    if not inputs:
+        return _nothing(x, "input")
     if x is None:
         raise ValueError(f"No data provided for {names}: pass inputs `x`.")
     shapes = [tuple(t.shape) for t in inputs]
-    tensors = per_name(x, model.input_names, "input", shapes)
-    tensors = [
-        checked_array(t, s, n, "input") for t, s, n in zip(tensors, shapes, model.input_names)
-    ]
+    tensors = per_name(x, names, "input", shapes)
+    tensors = [checked_array(t, s, n, "input") for t, s, n in zip(tensors, shapes, names)]
     return [_cast(t, i.dtype) for t, i in zip(tensors, inputs)]
 
 
@@ -42,7 +42,7 @@ def array_targets(model, y):
     """The targets as tensors, one for each output that has a loss and is fed."""
     fed = model._compiled.fed
     if not fed:
-        return []
+        return _nothing(y, "target")
     if y is None:
         raise ValueError("This model has losses: pass targets `y`.")
     names, shapes = [e.name for e in fed], [e.target_shape for e in fed]
@@ -53,6 +53,13 @@ def array_targets(model, y):
         check_loss_target(tensor, endpoint.loss, endpoint.output.shape)
         found.append(_cast(tensor, endpoint.target.dtype))
     return found
+
+
+def _nothing(data, what):
+    """No tensors; `ValueError` if there are data."""
+    if data is not None and (len(data) if hasattr(data, "__len__") else 1):
+        raise ValueError(f"Error when checking model {what}: expected no data, but got: {data}")
+    return []
 
 
 def per_name(data, names, what, shapes):
@@ -189,14 +196,18 @@ def same_length(inputs, targets, weights):
 
 
 def sample_weights(model, targets, sample_weight=None, class_weight=None):
-    """A tensor of weights, or None, for each fed output."""
-    fed = model._compiled.fed
-    names = [e.name for e in fed]
+    """A tensor of weights, or None, for each output that has a loss.
+
+    `targets` are those of the outputs that are fed.
+    """
+    compiled = model._compiled
+    by_output = dict(zip(map(id, compiled.fed), targets))
+    names = [e.name for e in compiled.trained]
     given = weights_per_output(sample_weight, names, "sample_weight")
     classes = weights_per_output(class_weight, names, "class_weight")
     found = []
-    for endpoint, target, weight, by_class in zip(fed, targets, given, classes):
-        weight = weigh_samples(target, weight, by_class, endpoint.mode)
+    for endpoint, weight, by_class in zip(compiled.trained, given, classes):
+        weight = weigh_samples(by_output.get(id(endpoint)), weight, by_class, endpoint.mode)
         dtype = endpoint.sample_weight.dtype
         found.append(None if weight is None else symbolic.as_tensor(weight, dtype))
     return found
@@ -212,13 +223,13 @@ def weights_per_output(given, names, what):
         if isinstance(given, dict) and names[0] in given:
             return [given[names[0]]]
         return [given]
-    if isinstance(given, (list, tuple)):
+    if isinstance(given, list):
         if len(given) != len(names):
             raise ValueError(
                 f"Provided `{what}` was a list of {len(given)} elements, but the model has "
                 f"{len(names)} outputs. You should provide one `{what}` array per model output."
             )
-        return list(given)
+        return given
     if isinstance(given, dict):
         return [given.get(n) for n in names]
     raise TypeError(
@@ -247,7 +258,7 @@ def weigh_samples(target, weight, class_weight, mode):
                 "compile(). If you just mean to use sample-wise weights, make sure your "
                 "sample_weight array is 1D."
             )
-        if len(weight) != len(target):
+        if target is not None and len(weight) != len(target):
             raise ValueError(
                 f"Found a sample_weight with shape {weight.shape}. Expected {len(target)} samples, "
                 f"and a rank of at most {target.dim()}."
@@ -265,6 +276,8 @@ def weigh_samples(target, weight, class_weight, mode):
 
 
 def _class_weights(target, class_weight):
+    if target is None:
+        raise ValueError("`class_weight` needs targets that are passed as data.")
     if target.dim() > 2:
         raise ValueError("`class_weight` not supported for 3+ dimensional targets.")
     if target.dim() == 2 and target.shape[1] > 1:

@@ -8,6 +8,7 @@ import torch
 from .. import config, losses, metrics, opaque, symbolic
 from ..compat.arguments import user_level
 from ..symbolic import KerasTensor
+from ..variable import recorded
 from ..weighting import masked_weights
 
 __all__ = [
@@ -69,6 +70,11 @@ class Compiled:
             _warn_of_missing([n for n, fn in zip(names, chosen) if fn is None])
         weights = prepare_loss_weights(names, loss_weights)
         modes = per_output(sample_weight_mode, names, "sample_weight_mode")
+        if isinstance(sample_weight_mode, dict):
+            trained = [name for name, fn in zip(names, chosen) if fn is not None]
+            missing = [name for name in trained if name not in sample_weight_mode]
+            if missing:
+                raise ValueError(f"Outputs missing from sample_weight_mode dictionary: {missing}")
         self.endpoints = [
             Endpoint(name, output, resolve_loss(fn), weight, mode)
             for name, output, fn, weight, mode in zip(names, outputs, chosen, weights, modes)
@@ -80,10 +86,10 @@ class Compiled:
             for given, weighed in ((metrics_, False), (weighted, True)):
                 self._add_metrics(endpoint, metrics_of(given, i, names), weighed)
         self._objectives = {}
-        self.objective([False] * len(self.fed))
+        self.objective([False] * len(self.trained))
 
     def _add_placeholders(self, targets):
-        given = per_output(targets, [e.name for e in self.endpoints], "target_tensors")
+        given = _target_tensors(targets, [e.name for e in self.endpoints])
         for endpoint, tensor in zip(self.endpoints, given):
             if endpoint.loss is None:
                 continue
@@ -153,16 +159,16 @@ class Compiled:
     def objective(self, weighted=None):
         """(total loss, metric updates), symbolic.
 
-        `weighted` says for each fed endpoint whether sample weights come; None: all do.
+        `weighted` says for each endpoint with a loss whether sample weights come; None: all do.
         """
-        weighted = tuple(weighted) if weighted is not None else (True,) * len(self.fed)
+        weighted = tuple(weighted) if weighted is not None else (True,) * len(self.trained)
         if weighted not in self._objectives:
             self._objectives[weighted] = self._build_objective(weighted)
         return self._objectives[weighted]
 
     def _build_objective(self, weighted):
         total, updates = None, []
-        present = [e for e, given in zip(self.fed, weighted) if given]
+        present = [e for e, given in zip(self.trained, weighted) if given]
         for endpoint in self.trained:
             mask = endpoint.output._keras_mask
             given = endpoint.sample_weight if any(e is endpoint for e in present) else None
@@ -299,7 +305,7 @@ def prepare_loss_weights(output_names, loss_weights=None):
     if isinstance(loss_weights, dict):
         found = per_output(loss_weights, output_names, "loss_weights")
         return [1.0 if weight is None else weight for weight in found]
-    if not isinstance(loss_weights, (list, tuple)):
+    if not isinstance(loss_weights, list):
         raise TypeError(
             f"Could not interpret loss_weights argument: {loss_weights} - expected a list of dicts."
         )
@@ -347,3 +353,27 @@ def _own_copy(metric):
     if not isinstance(metric, metrics.Metric):
         return metric
     return type(metric).from_config(metric.get_config())
+
+
+def _target_tensors(given, names):
+    """A symbolic target, or None, for each output, of what `compile` takes as `target_tensors`."""
+    if given is None or (isinstance(given, (list, tuple, dict)) and not given):
+        return [None] * len(names)
+    if isinstance(given, (list, tuple)) and len(given) != len(names):
+        raise ValueError(
+            "When passing a list as `target_tensors`, it should have one entry per model output. "
+            f"The model has {len(names)} outputs, but you passed target_tensors={given}"
+        )
+    if isinstance(given, (symbolic.Symbolic, torch.Tensor)):
+        if len(names) > 1:
+            raise ValueError(
+                f"The model has {len(names)} outputs, but you passed a single tensor as "
+                "`target_tensors`. Expected a list or a dict of tensors."
+            )
+    elif not isinstance(given, (list, tuple, dict)):
+        raise TypeError(
+            "Expected `target_tensors` to be a list or tuple or dict or a single tensor, but got: "
+            f"{given!r}"
+        )
+    found = per_output(given, names, "target_tensors")
+    return [None if target is None else recorded(target) for target in found]

@@ -55,7 +55,7 @@ class ArrayBatches:
         self.batch_size, self.shuffle = batch_size, shuffle
         if steps is not None:  # Keras 2: the whole set is one batch, seen `steps` times
             self.batch_size, steps = samples, math.ceil(steps)
-        self.order = np.arange(samples)
+        self.order = np.arange(samples or 0)
         self.repeats, self.counts_steps = steps, steps is not None
         self.steps = steps if steps is not None else -(-samples // batch_size)
 
@@ -143,6 +143,8 @@ def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True):
 def _as_long_as_the_first(inputs):
     """Keras predicts as many samples as its first input has, even where others have more."""
     samples = [len(x) for x in inputs]
+    if not inputs:
+        return []
     if any(n > samples[0] for n in samples):
         warnings.warn(
             f"Inputs have {samples} samples: predictions are made for the first {samples[0]}.",
@@ -159,7 +161,7 @@ def model_device(model):
 def _check_samples(model, samples):
     """Refuses arrays that the batch size of the inputs, if it is fixed, does not divide."""
     size = model.inputs[0].shape[0]
-    if size and samples % size:
+    if size and samples is not None and samples % size:
         kind = "stateful network" if model.stateful else "network with a fixed batch size"
         raise ValueError(
             f"In a {kind}, you should only pass inputs with a number of samples that can be "
@@ -170,7 +172,7 @@ def _check_samples(model, samples):
 def check_batch(model, samples):
     """Refuses a batch of another size than the inputs have."""
     size = model.inputs[0].shape[0]
-    if size and samples != size:
+    if size and samples not in (None, size):
         raise ValueError(
             f"Model {model.name} has inputs with a fixed batch size of {size}; got a batch of "
             f"{samples} samples."

@@ -238,7 +238,7 @@ def evaluate(model, batches, results=None, hooks=None):
         hooks.on_test_begin()
     results.reset()
     step = step_for(batches, model._test_step)
-    likely = batches.weighted or [False] * len(model._compiled.fed)
+    likely = batches.weighted or [False] * len(model._compiled.trained)
     with inference(model._test_step(likely)):
         total, count, last = run_epoch(step, batches.epoch(), begin, end, results)
     loss = last if batches.last_loss or total is None else total / count
@@ -260,7 +260,7 @@ def predict(model, batches, hooks=None):
     samples = None if batches.counts_steps else batches.samples  # known: one array takes them all
     with inference(step):
         for i, batch in enumerate(batches.epoch()):
-            size = len(batch[0])
+            size = len(batch[0]) if batch else 1
             if begin is not None:
                 begin(i, {"batch": i, "size": size})
             found = [out.detach() for out in step(batch)]

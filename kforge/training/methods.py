@@ -6,6 +6,7 @@ from . import loop
 from .compile_methods import CompileMethods
 from .data import ArrayBatches, adapt_arrays, model_device
 from .disk import DiskBatches, is_on_disk
+from .drawn import draw, is_drawn
 from .one_batch import OneBatchMethods
 from .plain import plain_batch, register_plain
 from .rate_search import search_rate
@@ -53,7 +54,11 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         if kwargs:
             raise TypeError(f"Unrecognized keyword arguments: {kwargs}")
         options = (max_queue_size, workers, use_multiprocessing)
-        if is_stream(x):
+        if is_drawn(x, y, sample_weight):
+            more = class_weight, validation_split
+            x = self._drawn((x, y, sample_weight), steps_per_epoch, "steps_per_epoch", *more)
+            y = sample_weight = None
+        elif is_stream(x):
             refuse(y=y, sample_weight=sample_weight, validation_split=validation_split)
             _refuse_batch_size(x, batch_size)
             more = class_weight, shuffle, batch_size
@@ -68,6 +73,8 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             steps_per_epoch,
             validation_split,
         )
+        if validation_steps and validation_data is None and not self._takes_data:
+            validation_data = None, None
         if validation_data is not None:
             validation = self._validation(
                 validation_data, batch_size, validation_steps, options, train
@@ -100,6 +107,29 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             **options,
         )
 
+    def _drawn(self, data, steps, what, class_weight=None, split=None, **options):
+        """Batches that are computed from data with symbolic tensors."""
+        if split:
+            raise ValueError(
+                "If your data is in the form of symbolic tensors, you cannot use "
+                "`validation_split`."
+            )
+        if steps is None:
+            raise ValueError(
+                "If your data is in the form of symbolic tensors, you should specify the "
+                f"`{what}` argument (instead of the `batch_size` argument, since the tensors are "
+                "whole batches)."
+            )
+        more = class_weight, False, None
+        found = self._stream(draw(*data), steps, what, 0, 0, False, *more, **options)
+        found.last_loss = False
+        return found
+
+    @property
+    def _takes_data(self):
+        """Whether inputs or targets are fed."""
+        return bool(self.inputs is None or self._feed_inputs or self._compiled.fed)
+
     def _batches(self, x, y, sample_weight, class_weight, batch_size, shuffle, steps, split=0.0):
         """(training batches, validation batches or None) of arrays; batches stay as they are."""
         if isinstance(x, StreamBatches):
@@ -115,7 +145,8 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             held = DiskBatches(*parts, rows=range(at, batches.samples))
             return DiskBatches(*parts, shuffle, steps, rows=range(at)), held
         tensors, weighted, samples = adapt_arrays(self, x, y, sample_weight, class_weight)
-        if not samples:
+        _check_steps(samples, steps)
+        if samples == 0:
             raise ValueError("There are no samples: the arrays have length 0.")
         at, device = _split(samples, split), model_device(self)
         if at is None:
@@ -141,6 +172,9 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
     def _validation(self, data, batch_size, steps, options, train):
         if is_stream(data):
             return self._stream(data, steps, "validation_steps", *options, None, False, batch_size)
+        x, y, w = _validation_parts(data)
+        if is_drawn(x, y, w):
+            return self._drawn((x, y, w), steps, "validation_steps")
         if isinstance(train, StreamBatches):
             steps = None  # as in Keras: arrays are seen as a whole
         elif steps is not None and not train.counts_steps:
@@ -148,7 +182,6 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
                 "Can only use `validation_steps` when doing step-wise training, i.e. "
                 "`steps_per_epoch` must be set."
             )
-        x, y, w = _validation_parts(data)
         return self._batches(x, y, w, None, batch_size, False, steps)[0]
 
     def evaluate(
@@ -166,7 +199,9 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
     ):
         """The loss, and the metrics if any, over the data: a float or a list in the order of
         `metrics_names`."""
-        if is_stream(x):
+        if is_drawn(x, y, sample_weight):
+            x = self._drawn((x, y, sample_weight), steps, "steps")
+        elif is_stream(x):
             refuse(y=y, sample_weight=sample_weight)
             _refuse_batch_size(x, batch_size)
             options = (max_queue_size, workers, use_multiprocessing, None, False, batch_size)
@@ -193,7 +228,9 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             step, batch = plain_batch(vars(self).get("_functions"), (PredictStep,), x)
             if step is not None and len(batch[0]) <= (batch_size or 32):
                 return self._predicted(step, batch)
-        if is_stream(x):
+        if is_drawn(x):
+            batches = self._drawn((x, None), steps, "steps", with_targets=False)
+        elif is_stream(x):
             _refuse_batch_size(x, batch_size)
             options = (max_queue_size, workers, use_multiprocessing, None, False, batch_size)
             batches = self._stream(x, steps, "steps", *options, with_targets=False)
@@ -205,6 +242,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
                 batches = DiskBatches(self, x, **options)
             else:
                 parts = adapt_arrays(self, x, None, None, None, with_targets=False)
+                _check_steps(parts[-1], steps)
                 batches = ArrayBatches(*parts, size, model_device(self), steps=steps)
                 step = self._predict_step()
                 register_plain(self, self._functions, (PredictStep,), step, batches.tensors, x)
@@ -372,6 +410,14 @@ def refuse(**given):
     for name, value in given.items():
         if value is not None and not (np.isscalar(value) and value == 0):
             raise ValueError(f"`{name}` argument is not supported when using a generator as input.")
+
+
+def _check_steps(samples, steps):
+    if samples is None and steps is None:
+        raise ValueError(
+            "The model reads all of its data from tensors: you should specify the number of steps "
+            "(`steps_per_epoch`, `steps`) instead of the `batch_size`."
+        )
 
 
 def _split(samples, split):

@@ -4,6 +4,7 @@ from ..backend.values import as_list
 from . import loop
 from .arrays import array_inputs, same_length
 from .data import adapt_arrays, check_batch, model_device, on_device
+from .drawn import draw, is_drawn
 from .plain import plain_batch, register_plain
 from .step import PredictStep, TrainStep
 
@@ -25,7 +26,7 @@ class _OnLists:
             return self
 
         def function(inputs):
-            xs, ys = len(model.inputs), len(model._compiled.fed) if self.with_targets else 0
+            xs, ys = len(model._feed_inputs), len(model._compiled.fed) if self.with_targets else 0
             x, y, w = inputs[:xs], inputs[xs : xs + ys], inputs[xs + ys : xs + 2 * ys]
             return as_list(getattr(model, self.method)(x, *([y, w] if self.with_targets else [])))
 
@@ -49,6 +50,8 @@ class OneBatchMethods:
             step, batch = plain_batch(vars(self).get("_steps"), key, x, y)
             if step is not None:
                 return self._report(step(batch), reset_metrics)
+        if is_drawn(x, y, sample_weight):
+            x, y, sample_weight = next(draw(x, y, sample_weight))
         self._prepare(x)
         batch, weighted, samples = adapt_arrays(self, x, y, sample_weight, class_weight)
         check_batch(self, samples)
@@ -60,6 +63,8 @@ class OneBatchMethods:
 
     def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
         """The loss, or [loss, metrics...], of one batch."""
+        if is_drawn(x, y, sample_weight):
+            x, y, sample_weight = next(draw(x, y, sample_weight))
         self._prepare(x)
         batch, weighted, samples = adapt_arrays(self, x, y, sample_weight, None)
         check_batch(self, samples)
@@ -72,6 +77,7 @@ class OneBatchMethods:
         """The outputs for one batch."""
         step, batch = plain_batch(vars(self).get("_functions"), (PredictStep,), x)
         if step is None:
+            (x,) = next(draw(x)) if is_drawn(x) else (x,)
             self._build_for(x)
             batch, step = on_device(array_inputs(self, x), model_device(self)), self._predict_step()
             check_batch(self, same_length(batch, [], []))
@@ -85,12 +91,12 @@ class OneBatchMethods:
     def _make_train_function(self):
         """Makes the training step, and gives the optimizer its weights."""
         self._require_compiled()
-        self._train_step((False,) * len(self._compiled.fed))
+        self._train_step((False,) * len(self._compiled.trained))
 
     def _make_test_function(self):
         """Makes the step of `evaluate`, which would be made when it is first needed."""
         self._require_compiled()
-        self._test_step((False,) * len(self._compiled.fed))
+        self._test_step((False,) * len(self._compiled.trained))
 
     def _make_predict_function(self):
         """Makes the step of `predict`, as scripts do before they start threads."""

@@ -102,7 +102,7 @@ class _Restoring:
         self.random = random_states(self.generators)
         model._make_train_function()
         recorded = not model.optimizer.is_direct  # then changes of weights are in the graph
-        step = model._train_step((recorded,) * len(model._compiled.fed))
+        step = model._train_step((recorded,) * len(model._compiled.trained))
         settings = [v for v in vars(model.optimizer).values() if isinstance(v, Variable)]
         changed = [v for _, v, *_ in step.lowered.changes if v is not None]
         held = [*model._ordered_weights(), *model.optimizer.weights, *settings, *changed]

@@ -157,7 +157,7 @@ class TracedStep(_Step):
                 "`update` instead (see `kforge.optimizers.Optimizer`)."
             )
         self.variables = model._compiled.trainable
-        self.weights = [endpoint.sample_weight for endpoint in model._compiled.fed]
+        self.weights = [endpoint.sample_weight for endpoint in model._compiled.trained]
         total, updates = model._compiled.objective(weighted)
         inputs = step_inputs(model, weighted)
         own = model.optimizer.get_updates(loss=total, params=self.variables)
@@ -220,7 +220,7 @@ class PredictStep(_Step):
     """The outputs of a batch, as a tuple."""
 
     def __init__(self, model):
-        super().__init__(model, model.outputs, model.inputs, model.state_updates)
+        super().__init__(model, model.outputs, model._feed_inputs, model.state_updates)
         self.count = self.lowered.outputs
         # Whether an output may be memory of an input, a weight or another output.
         self.aliases = _may_alias(self.lowered)
@@ -235,9 +235,9 @@ class PredictStep(_Step):
 
 def step_inputs(model, weighted):
     """Placeholders of a step: inputs, targets, and the sample weights that come."""
-    fed = model._compiled.fed
-    weights = [e.sample_weight for e, given in zip(fed, weighted) if given]
-    return [*model.inputs, *(e.target for e in fed), *weights]
+    compiled = model._compiled
+    weights = [e.sample_weight for e, given in zip(compiled.trained, weighted) if given]
+    return [*model._feed_inputs, *(e.target for e in compiled.fed), *weights]
 
 
 # Operations that always give memory of their own.

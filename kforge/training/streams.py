@@ -199,7 +199,7 @@ class StreamBatches:
 
     def _is_pair(self, found):
         arrays = all(hasattr(x, "shape") for x in found)
-        return arrays and len(found) != len(self.model.inputs)
+        return arrays and len(found) != len(self.model._feed_inputs)
 
 
 def _whole(x):

@@ -1,0 +1,28 @@
+"""Data that are symbolic tensors or variables: every batch is computed from them anew."""
+
+from .. import lowering
+from ..symbolic import _map, is_symbolic, leaves
+from ..variable import recorded
+
+__all__ = ["draw", "is_drawn"]
+
+
+def is_drawn(*data):
+    """Whether symbolic tensors or variables are among data."""
+    for x in data:
+        parts = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else [x]
+        if any(map(is_symbolic, parts)):
+            return True
+    return False
+
+
+def draw(*data):
+    """Batches of data with symbolic tensors, for ever: tuples of data with their values."""
+    lowered = lowering.lower([recorded(x) for x in leaves(data) if is_symbolic(x)])
+    while True:
+        found = iter(lowered.run([]))
+
+        def value(x, found=found):
+            return next(found).detach() if is_symbolic(x) else x
+
+        yield tuple(_map(value, data))
