@@ -64,7 +64,7 @@ class _Spatial(Layer):
     def assert_input_compatibility(self, inputs):
         """Checks rank and channels, and that something is left of the input."""
         super().assert_input_compatibility(inputs)
-        if self.built:
+        if self.built and not isinstance(inputs, (list, tuple)):  # of a class that takes several
             self.compute_output_shape(tuple(inputs.shape))
 
 

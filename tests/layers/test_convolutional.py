@@ -7,6 +7,7 @@ import torch
 from kforge import backend as K
 from kforge import layers as L
 from kforge import lowering, models
+from kforge.engine import InputSpec
 from kforge.layers.convolutional import KERNELS
 
 
@@ -117,6 +118,39 @@ def test_scripts_derive_classes():
     np.testing.assert_allclose(model.predict(x), reference.predict(x), 1e-5, 1e-6)
     assert len(layer.trainable_weights) == 3
     assert layer.get_config()["filters"] == 3
+
+
+def test_a_derived_class_may_take_several_inputs():
+    class Masked(L.Conv2D):
+        """A convolution of images where a mask is 1, and the mask of its outputs."""
+
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.input_spec = [InputSpec(ndim=4), InputSpec(ndim=4)]
+
+        def build(self, input_shape):
+            super().build(input_shape[0])
+            self.input_spec = [self.input_spec, self.input_spec]
+
+        def call(self, inputs):
+            image, mask = inputs
+            seen = K.max(K.pool2d(mask, self.kernel_size), -1, keepdims=True)
+            return [super().call(image * mask), seen]
+
+        def compute_output_shape(self, input_shape):
+            shape = super().compute_output_shape(input_shape[0])
+            return [shape, (*shape[:-1], 1)]
+
+    layer, plain = Masked(3, 2), L.Conv2D(3, 2)
+    inputs = [L.Input((5, 5, 2)), L.Input((5, 5, 2))]
+    model, reference = models.Model(inputs, layer(inputs)), model_of(plain, (5, 5, 2))
+    plain.set_weights(layer.get_weights())
+    x = np.random.RandomState(0).normal(size=(2, 5, 5, 2)).astype("float32")
+    mask = np.zeros_like(x)
+    mask[:, 0, 0] = 1.0
+    found, seen = model.predict([x, mask])
+    np.testing.assert_allclose(found, reference.predict(x * mask), 1e-5, 1e-6)
+    assert seen.shape == (2, 4, 4, 1) and seen[:, 0, 0].all() and seen.sum() == 2
 
 
 def test_depthwise_and_transposed_are_images_convolutions_as_in_keras():
