@@ -227,11 +227,14 @@ class _Plan:
                 continue
             route = [(p + self.inset[0], q + self.inset[1]) for p, q in route]
             sign = 1 if route[-1][1] >= route[0][1] else -1
-            ends = [
+            # Against the direction of the others, edges end at a frame: boxes would be in the way.
+            start, end = (
                 (self.middles[k][0], self.middles[k][1] + s * self.halves[k])
-                for k, s in ((a, sign), (b, -sign))
-            ]
-            points = [shifted(p) for p in (ends[0], *route, ends[1])]
+                if sign == 1 or self.home[k] == k
+                else at
+                for k, s, at in ((a, sign, route[0]), (b, -sign, route[-1]))
+            )
+            points = [shifted(p) for p in (start, *route, end)]
             _draw_arrow(drawing, place, points, sign)
 
     def _draw_loop(self, drawing, place, middle, size):

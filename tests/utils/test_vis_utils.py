@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import types
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -124,11 +125,26 @@ def test_long_edges_pass_beside_layers():
         x = Concatenate()([Dense(3)(x), start])
     _, boxes, curves = drawn(model_to_dot(Model(start, x)))
     apart(boxes)
+    beside(boxes, curves)
+
+
+def beside(boxes, curves):
+    """Asserts that curves touch boxes at their ends only."""
     for curve in curves:
         points = [float(number) for number in re.findall(r"[-\d.]+", curve.get("d"))]
-        points = list(zip(points[::2], points[1::2]))
-        for px, py in points[3:-3:3]:  # where the curves of one edge meet
+        points = list(zip(points[::2], points[1::2]))[::3]  # where the curves of one edge meet
+        middles = [((a + c) / 2, (b + d) / 2) for (a, b), (c, d) in pairwise(points)]
+        for px, py in [*points[1:-1], *middles]:
             assert not any(x < px < x + w and y < py < y + h for x, y, w, h in boxes)
+
+
+def test_edges_back_into_a_frame_do_not_cross_what_is_in_it():
+    x, inner = Input((2,)), Sequential([Dense(2, input_shape=(2,)), Dense(2)])
+    model = Model(x, inner(Add()([x, inner(x)])))
+    _, boxes, curves = drawn(model_to_dot(model, expand_nested=True))
+    frame = max(boxes, key=lambda box: box[2] * box[3])
+    assert len(curves) == 6
+    beside([box for box in boxes if box is not frame], curves)
 
 
 def test_models_without_a_graph():
