@@ -177,7 +177,7 @@ def _mend_after_loading(loader):
     load = loader.exec_module
 
     def exec_module(module):
-        del loader.exec_module
+        vars(loader).pop("exec_module", None)
         load(module)
         _mend(module.__name__)
 

@@ -2,12 +2,14 @@
 
 import collections
 import importlib
+import importlib.util
 import json
 import os
 import random
 import sys
 import time
 import unittest
+import zipfile
 
 import h5py
 import numpy as np
@@ -123,6 +125,20 @@ def test_modules_are_seen_to_when_they_are_imported(restored, tmp_path, monkeypa
     assert late.old == late.new == 1 and late.before and not hasattr(late, "gone")
     assert "exec_module" not in vars(late.__spec__.loader)
     del sys.modules["late"]
+
+
+def test_modules_of_an_archive_have_one_loader(restored, tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "late.zip", "w") as archive:
+        archive.writestr("late_a.py", "import late_b\n")
+        archive.writestr("late_b.py", "")
+    monkeypatch.syspath_prepend(tmp_path / "late.zip")
+    for name in ("late_a", "late_b"):
+        monkeypatch.setitem(pitfalls.NAMES, name, "sep=os:sep")
+    pitfalls.withdraw()
+    pitfalls.restore()
+    assert importlib.util.find_spec("late_a")  # looked for, and not loaded
+    assert importlib.import_module("late_a").sep == sys.modules["late_b"].sep == os.sep
+    del sys.modules["late_a"], sys.modules["late_b"]
 
 
 def test_fonts_and_filters_of_pillow(restored):
