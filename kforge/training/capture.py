@@ -21,9 +21,9 @@ class Captured:
     valid until the next call. `generators` are those from which `function` draws beside torch's.
     """
 
-    def __init__(self, function, generators=()):
-        self.function, self.generators = function, generators
-        self.stream, self.pool = torch.cuda.Stream(), torch.cuda.graph_pool_handle()
+    def __init__(self, function, device=None, generators=()):
+        self.function, self.device, self.generators = function, device, generators
+        self.stream, self.pool = torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
         self.seen, self.recorded = {}, {}
 
     def __call__(self, batch):
@@ -41,7 +41,7 @@ class Captured:
 
     def _run(self, batch):
         """A run that is not recorded, in the stream where recording will take place."""
-        current = torch.cuda.current_stream()
+        current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
             found = self.function(batch)

@@ -114,9 +114,8 @@ class TrainStep(_Step):
                 '`jit="cudagraph"`: a metric or an update runs Python code on the values of every '
                 "batch, which a CUDA graph cannot."
             )
-        return capture.Captured(
-            self.differentiate, [g for g in generators if g.device.type == "cuda"]
-        )
+        generators = [g for g in generators if g.device == device]
+        return capture.Captured(self.differentiate, device, generators)
 
 
 class GatheringStep(TrainStep):

@@ -51,6 +51,9 @@ def graphs(monkeypatch):
     made = []
 
     class Stream:
+        def __init__(self, device=None):
+            pass
+
         def wait_stream(self, other):
             pass
 
