@@ -172,7 +172,9 @@ def _fuse_mean(graph, node):
     if difference.kwargs or not (_is_node(a) and _is_node(b)) or not _is_alike(a, b):
         return
     with graph.inserting_before(node):
-        node.replace_all_uses_with(graph.call_function(kernel, (a, b, 1)))
+        fused = graph.call_function(kernel, (a, b, 1))
+    fused.meta.update(node.meta)
+    node.replace_all_uses_with(fused)
 
 
 def _is_alike(a, b):

@@ -49,6 +49,11 @@ class Options:
         return _PRECISIONS[self.precision]
 
     @property
+    def compiles(self):
+        """Whether steps are compiled."""
+        return self.jit is not None and not self.captures
+
+    @property
     def captures(self):
         """Whether steps are recorded as CUDA graphs."""
         return self.jit == "cudagraph"
@@ -60,7 +65,7 @@ class Options:
 
     def compiled(self, function):
         """`function`, compiled if that is wanted."""
-        if self.jit is None or self.captures:
+        if not self.compiles:
             return function
         return (torch.compile if self.jit == "compile" else self.jit)(function)
 

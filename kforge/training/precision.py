@@ -12,27 +12,27 @@ from torch import fx
 from .. import lowering
 from ..backend import recurrences
 from ..symbolic import Op, _map
+from . import compilable
 
-__all__ = ["lower_mixed"]
+__all__ = ["lower_marked", "mixed"]
 
 # What gives probabilities is exact to float32 where nothing in the model goes on with them.
 _LAST = {torch.softmax, torch.log_softmax, torch.sigmoid}
 
 # Recurrences, of which only CUDA's libraries have kernels of reduced precision.
-_RECURRENT = {torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu}
+_RECURRENT = {torch.lstm, compilable.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu}
 _OWN_RECURRENT = {
     getattr(recurrences, name) for name in ("gru", "gru_reset_after", "lstm", "simple")
 }
 
 
-def lower_mixed(model_part, outputs, inputs, updates, phase, create_graph, dtype):
-    """(`Lowered`, function to call in place of its `forward`).
+def lower_marked(model_part, outputs, inputs, updates, phase, create_graph):
+    """As `lowering.lower`, with marks on what does not belong to the model, for `mixed`.
 
-    `model_part` are the symbolic tensors that belong to the model, with all they depend on.
+    `model_part` are the symbolic tensors that do belong to it, with all they depend on.
     """
     builder = _Marking(model_part, inputs, phase)
-    lowered = builder.build(list(outputs), list(updates), create_graph)
-    return lowered, _cut(lowered.module.graph, dtype)
+    return builder.build(list(outputs), list(updates), create_graph)
 
 
 class _Marking(lowering.Builder):
@@ -53,8 +53,8 @@ class _Marking(lowering.Builder):
         return results
 
 
-def _cut(graph, dtype):
-    """A function that computes what `graph` says, the first part of it under autocast."""
+def mixed(graph, dtype):
+    """A function that computes what a marked `graph` says, the model under autocast."""
     outside = set()
     for node in graph.nodes:
         if node.meta.get("outside") or any(x in outside for x in node.all_input_nodes):

@@ -6,8 +6,9 @@ import torch
 
 from .. import lowering, symbolic
 from . import capture
+from .compilable import make_compilable
 from .options import Options
-from .precision import lower_mixed
+from .precision import lower_marked, mixed
 
 __all__ = ["GatheringStep", "PredictStep", "TestStep", "TracedStep", "TrainStep"]
 
@@ -29,12 +30,17 @@ class _Step:
 
     def __init__(self, model, outputs, inputs, own, others=()):
         arguments = outputs, inputs, [*own, *others], self.phase, self.phase == 1
-        dtype = model._options.dtype
-        if dtype is None:
+        options = model._options
+        if options.dtype is None:
             self.lowered = lowering.lower(*arguments)
-            self.forward = self.lowered.forward
         else:
-            self.lowered, self.forward = lower_mixed([*model.outputs, *own], *arguments, dtype)
+            self.lowered = lower_marked([*model.outputs, *own], *arguments)
+        module = self.lowered.module
+        if options.compiles and self.phase == 1:
+            make_compilable(module)
+        self.forward = module.forward
+        if options.dtype is not None:
+            self.forward = mixed(module.graph, options.dtype)
         self.captured = self.lowered.captured
 
 

@@ -58,6 +58,19 @@ def test_a_compiled_step_is_one_graph_and_trains_alike(without_a_compiler):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("precision", [None, "bf16"])
+def test_a_recurrent_network_is_one_graph_too(without_a_compiler, precision):
+    x, y = RNG.randn(8, 4, 3), RNG.randn(8, 1)
+    found = []
+    for options in ({}, {"jit": "compile"}):
+        set_random_seed(0, deterministic=False)
+        layers = [L.LSTM(4, return_sequences=True, input_shape=(4, 3)), L.LSTM(2), L.Dense(1)]
+        model = Sequential(layers)
+        model.compile("adam", "mse", precision=precision, **options)
+        found.append([model.train_on_batch(x, y) for _ in range(3)])
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
 def test_any_function_that_compiles_will_do():
     calls = []
 
