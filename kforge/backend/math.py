@@ -98,6 +98,8 @@ def clip(x, min_value, max_value):
     if builtins.all(isinstance(v, numbers.Number) for v in limits):
         if len(limits) == 2 and max_value < min_value:
             max_value = min_value
+        if x.dtype.is_floating_point:  # ONNX has no limits of two types
+            min_value, max_value = (v if v is None else float(v) for v in (min_value, max_value))
         return torch.clamp(x, min_value, max_value) if limits else x
     x = x if max_value is None else minimum(x, max_value)
     return x if min_value is None else maximum(x, min_value)

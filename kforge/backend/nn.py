@@ -50,7 +50,8 @@ def relu(x, alpha=0.0, max_value=None, threshold=0.0):
         if _is_number(max_value, 6) and _is_number(threshold, 0.0):
             kept = F.relu6(x)
         else:
-            kept = torch.clamp(kept, min=0.0, max=max_value)
+            is_number = isinstance(max_value, numbers.Number)
+            kept = torch.clamp(kept, min=0.0, max=float(max_value) if is_number else max_value)
     if _is_number(alpha, 0.0):
         return kept
     return kept - alpha * torch.relu(threshold - x)

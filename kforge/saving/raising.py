@@ -22,11 +22,12 @@ class Names:
         self.taken = set()
 
     def new(self, name):
-        """`name`, with a number if it is taken."""
-        parts = (part + "_" * hasattr(torch.fx.GraphModule, part) for part in name.split("."))
-        name = base = ".".join(parts)
+        """`name`, with a number if it is taken; what is in no folder has no dots."""
+        parts = [part + "_" * hasattr(torch.fx.GraphModule, part) for part in name.split(".")]
+        inside = any(".".join(parts[:n]) in self.taken for n in range(1, len(parts)))
+        name = base = ("_" if inside else ".").join(parts)
         number = 1
-        while name in self.taken:
+        while name in self.taken or any(known.startswith(f"{name}.") for known in self.taken):
             name, number = f"{base}_{number}", number + 1
         self.taken.add(name)
         return name

@@ -241,6 +241,17 @@ def test_shared_layers_are_one_module():
     assert [n.target for n in module.graph.nodes if n.op == "call_module"] == ["shared"] * 3
 
 
+def test_names_that_modules_cannot_have():
+    names = ["forward", "train", "1x", "fire5/bn", "fire5", "a.b", "a.b/c"]
+    model = Sequential([L.Dense(3, name=name, use_bias=False) for name in names])
+    model.build((None, 3))
+    module = agrees(model, data(2, 3))
+    assert [name for name, _ in module.named_parameters()] == [
+        *["forward_.weight", "train_.weight", "1x.weight", "fire5.bn.weight", "fire5_1.weight"],
+        *["a_b_1.weight", "a_b.c.weight"],
+    ]
+
+
 def test_a_weight_with_two_uses_is_one_parameter():
     embedding = L.Embedding(5, 4, name="words")
     x = L.Input((3,), dtype="int32")
@@ -369,6 +380,13 @@ def loop_model():
     return Model(x, L.GRU(2, go_backwards=True)(L.Masking()(y)))
 
 
+def limits():
+    """Limits of which one is a whole number and the other is not."""
+    x = L.Input((5,))
+    y = L.Lambda(lambda t: K.clip(t, 0, 0.5))(x)
+    return Model(x, L.ReLU(max_value=1, negative_slope=0.5)(L.Dense(3)(y)))
+
+
 def test_program_with_any_batch_size(tmp_path):
     model = small_net()
     path = tmp_path / "net.pt2"
@@ -407,7 +425,7 @@ def test_program_with_channels_first():
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("make", [small_net, loop_model], ids=["net", "loop"])
+@pytest.mark.parametrize("make", [small_net, loop_model, limits], ids=["net", "loop", "limits"])
 def test_onnx(make, tmp_path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
