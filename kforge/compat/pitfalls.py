@@ -185,19 +185,25 @@ def _mend_after_loading(loader):
 
 
 def _mend(module):
-    """Does what the tables say about a module that is loaded."""
+    """Does what the tables say about a module that is loaded.
+
+    It may be another than the one meant, such as a `random.py` of the program's own.
+    """
     for key in _places()[module]:
         name, _, attribute = key.partition(":")
         holder = sys.modules[name]
         if attribute:
-            holder = getattr(holder, attribute)
+            holder = getattr(holder, attribute, None)
+        if holder is None:
+            continue
         for word in NAMES.get(key, "").split():
             old, _, now = word.partition("=")
             if not _has(holder, old):
                 _put(holder, old, _find(holder, now))
         for word in WIDENED.get(key, "").split():
             old, _, maker = word.partition("=")
-            _put(holder, old, _find(holder, f".{maker}")(vars(holder)[old]))
+            if old in vars(holder):
+                _put(holder, old, _find(holder, f".{maker}")(vars(holder)[old]))
 
 
 def _has(holder, name):

@@ -127,6 +127,17 @@ def test_modules_are_seen_to_when_they_are_imported(restored, tmp_path, monkeypa
     del sys.modules["late"]
 
 
+def test_a_module_of_the_program_may_have_the_same_name(restored, tmp_path, monkeypatch):
+    (tmp_path / "late.py").write_text("mine = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(pitfalls.NAMES, "late:Class", "old=new")
+    monkeypatch.setitem(pitfalls.WIDENED, "late", "function=loading_safely")
+    pitfalls.withdraw()
+    pitfalls.restore()
+    assert importlib.import_module("late").mine == 1
+    del sys.modules["late"]
+
+
 def test_modules_of_an_archive_have_one_loader(restored, tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "late.zip", "w") as archive:
         archive.writestr("late_a.py", "import late_b\n")
