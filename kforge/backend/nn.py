@@ -188,9 +188,10 @@ def dropout(x, level, noise_shape=None, seed=None):
             raise ValueError(f"`level` of K.dropout must be in [0, 1). Got {level}.")
         if level == 0:
             return x
+    if isinstance(noise_shape, (list, tuple)):
+        noise_shape = [None if s is None else mixed_shape([s])[0] for s in noise_shape]
     if noise_shape is not None:
-        sizes = [None if s is None else mixed_shape([s])[0] for s in noise_shape]
-        return apply(_dropout_shared, x, level, sizes, stream(seed))
+        return apply(_dropout_shared, x, level, noise_shape, stream(seed))
     return apply(_dropout, x, level, stream(seed))
 
 

@@ -271,7 +271,8 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             for x, shape in zip(flat, shapes if isinstance(shapes, list) else [shapes]):
                 if len(shape) == len(x.shape):
                     x._keras_shape = tuple(None if d is None else int(d) for d in shape)
-        masks = output_mask if isinstance(output_mask, list) else [output_mask] * len(flat)
+        several = isinstance(output_mask, (list, tuple))
+        masks = symbolic.leaves(output_mask) if several else [output_mask] * len(flat)
         for x, mask in zip(flat, masks):
             x._keras_mask = mask
         return unpack(flat)

@@ -90,7 +90,7 @@ def test_dropout_keeps_the_mean(level, seed):
 
 def test_dropout_of_whole_channels():
     x = K.placeholder((None, 4, 50))
-    for noise_shape in ((None, 1, 50), (K.shape(x)[0], 1, K.shape(x)[2])):
+    for noise_shape in ((None, 1, 50), (K.shape(x)[0], 1, K.shape(x)[2]), K.shape(x[:, :1])):
         y = K.function([x], [K.dropout(x, 0.5, noise_shape)])([np.ones((20, 4, 50))])[0]
         assert (y == y[:, :1]).all()
         assert 0.4 < (y == 0).mean() < 0.6

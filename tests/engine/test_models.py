@@ -7,7 +7,17 @@ import torch
 from kforge import backend as K
 from kforge.engine.layer import disable_tracking
 from kforge.engine.node import Node
-from kforge.layers import Activation, Dense, Dropout, Input, Lambda, Layer, add, concatenate
+from kforge.layers import (
+    Activation,
+    Dense,
+    Dropout,
+    Input,
+    Lambda,
+    Layer,
+    Masking,
+    add,
+    concatenate,
+)
 from kforge.models import Model, Sequential
 
 X = np.random.RandomState(0).randn(5, 4).astype("float32")
@@ -80,6 +90,19 @@ def test_a_layer_that_gives_a_list_of_one_gives_a_tensor():
     assert y.shape == (None, 4)
     np.testing.assert_allclose(Model(x, y).predict(X), 2 * X)
     np.testing.assert_array_equal(Lambda(lambda t: [-t])(torch.from_numpy(X)), -X)
+
+
+def test_nested_masks_go_to_the_outputs_in_order():
+    class Twice(Layer):
+        def call(self, inputs, mask=None):
+            return [inputs, -inputs, inputs[:, 0]]
+
+        def compute_mask(self, inputs, mask=None):
+            return [[mask, mask], None]
+
+    x = Masking()(Input((3, 4)))
+    masks = [y._keras_mask for y in Twice()(x)]
+    assert masks == [x._keras_mask, x._keras_mask, None]
 
 
 def test_a_subclass_with_a_call():
