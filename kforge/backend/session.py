@@ -123,7 +123,13 @@ class Function:
         phase = 0 if self._phase_at is None else int(bool(values.pop(self._phase_at)))
         values += self._fixed_values
         lowered = self.lowered(phase)
-        computed = lowered.compute([feed(v) for feed, v in zip(self._feeds, values)])
+        fed = [feed(v) for feed, v in zip(self._feeds, values)]
+        try:
+            computed = lowered.compute(fed)
+        except Exception as error:  # other sizes than declared may do, as in Keras; or be why
+            for feed, value in zip(self._feeds, fed):
+                feed.check(value, error)
+            raise
         found = computed[: lowered.outputs]
         found = [scalar_or_array(to_numpy(t.to_dense() if t.is_sparse else t)) for t in found]
         lowered.carry_out(computed)  # now that outputs have been read
@@ -145,7 +151,7 @@ def _matching(structure, values):
 
 
 class _Feed:
-    """Makes tensors of the values fed for `x`; `ValueError` where the shape does not fit."""
+    """Makes tensors of the values fed for `x`."""
 
     def __init__(self, x):
         self.name, self.shape, self.dtype = x.name, tuple(x.shape), x.dtype
@@ -155,24 +161,23 @@ class _Feed:
 
     def __call__(self, value):
         if type(value) is np.ndarray and value.dtype == self.array and value.flags.carray:
-            return self.fitting(torch.from_numpy(value))  # as it is: the usual case, made fast
+            return torch.from_numpy(value).to(self.device)  # as it is: the usual case, made fast
         if isinstance(value, KerasTensor):
             raise TypeError(f"The value fed for {self.name} is a symbolic tensor; feed an array.")
         if isinstance(value, Variable):
             value = value.view.detach()
         elif hasattr(value, "tocoo"):
             value = sparse(value, self.dtype)
-        return self.fitting(as_tensor(value, self.dtype).to(self.dtype))
+        return as_tensor(value, self.dtype).to(self.device, self.dtype)
 
-    def fitting(self, value):
-        """`value` on the device, its shape checked."""
+    def check(self, value, error):
+        """`ValueError` if the shape does not fit, which explains the `error` of a run."""
         given = value.shape
         if len(given) != len(self.shape) or any(given[axis] != n for axis, n in self.known):
             raise ValueError(
                 f"Cannot feed value of shape {tuple(given)} for tensor {self.name!r}, which has "
                 f"shape {self.shape}."
-            )
-        return value.to(self.device)
+            ) from error
 
 
 def gradients(loss, variables):

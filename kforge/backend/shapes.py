@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from .. import symbolic
 from ..config import check_data_format
 from ..devices import current_device
 from ..symbolic import Symbolic, declared, leaves, torch_dtype
@@ -138,7 +139,10 @@ def tile(x, n):
 
 
 def _tile(x, n):
-    return x.repeat(sizes(n))
+    copies = sizes(n)
+    if x.is_meta:  # a difference of unknown sizes: any two lengths tell that it is unknown
+        copies = [abs(c) for c in copies]
+    return x.repeat(copies)
 
 
 def repeat(x, n):
@@ -189,7 +193,19 @@ def slice(x, start, size):
     A size of -1 reaches to the end.
     """
     x, start, size = tensor(x), mixed_shape(start), mixed_shape(size)
-    return apply(_slice, x, start, size) if _dynamic(start, size) else _slice(x, start, size)
+    if not _dynamic(start, size):
+        return _slice(x, start, size)
+    if recorded(x, start, size) and any(map(_comes_from_data, leaves([start, size]))):
+        lengths = size if isinstance(size, list) else [-1] * len(x.shape)
+        shape = tuple(n if isinstance(n, int) and n >= 0 else None for n in lengths)
+        return declared(_slice, (x, start, size), {}, shape, x.dtype)
+    return apply(_slice, x, start, size)
+
+
+def _comes_from_data(number):
+    """Whether shapes alone do not tell a number."""
+    probe = symbolic._probe_of(number, 0) if isinstance(number, Symbolic) else None
+    return isinstance(probe, torch.Tensor) and probe.is_meta
 
 
 def _slice(x, start, size):

@@ -81,10 +81,17 @@ class Node:
 def _uses_learning_phase(tensor):
     """Whether its value differs between training and testing; outputs of a nested model answer
     alike, as in Keras."""
+    if "_phased" in vars(tensor):
+        return tensor._phased
     layer, call, _ = tensor._keras_history or (None, 0, 0)
     nested = getattr(layer, "_defines_itself", False)
     return depends_on_phase(layer._inbound_nodes[call].output_tensors if nested else [tensor])
 
 
+def _set_uses_learning_phase(tensor, value):
+    """Custom layers of old declare it, which changes nothing but the answer."""
+    tensor._phased = value
+
+
 # A property of symbolic tensors that stands on lowering.
-KerasTensor._uses_learning_phase = property(_uses_learning_phase)
+KerasTensor._uses_learning_phase = property(_uses_learning_phase, _set_uses_learning_phase)

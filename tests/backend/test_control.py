@@ -17,6 +17,8 @@ def test_the_learning_phase_chooses():
     np.testing.assert_array_equal(train, [A * 2, A * 2])
     np.testing.assert_array_equal(K.function([x], [y])([A])[0], A)
     assert y._uses_learning_phase and not x._uses_learning_phase
+    x._uses_learning_phase = True  # as custom layers of old declare
+    assert x._uses_learning_phase
 
 
 @pytest.mark.parametrize("training, wanted", [(1, 1), (True, 1), (0, 2), (False, 2)])

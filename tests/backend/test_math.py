@@ -61,6 +61,18 @@ def test_batch_dot_of_batches_of_unknown_size():
     assert K.int_shape(K.batch_dot(x, y, axes=-1)) == (None, 2, 5)
 
 
+def test_batch_dot_learns_an_unknown_size_from_the_other_tensor():
+    x, y = K.placeholder((None, 2, 3)), K.placeholder((2, None, None))
+    joined = K.concatenate([y, y], axis=1)
+    z = K.batch_dot(x, joined)
+    assert K.int_shape(z) == (2, 2, None)
+    a, b = np.ones((2, 2, 6), "float32"), RANDOM.randn(2, 3, 5).astype("float32")
+    f = K.function([x, y], [K.batch_dot(K.concatenate([x, x]), joined)])
+    np.testing.assert_allclose(
+        f([a[..., :3], b])[0], a @ np.concatenate([b, b], 1), rtol=1e-5, atol=1e-6
+    )
+
+
 @pytest.mark.parametrize(
     "x, y, axes, message",
     [

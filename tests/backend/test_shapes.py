@@ -31,6 +31,21 @@ def test_reshape_halves_an_unknown_size():
     assert shape == (None, 8) and value.shape == (2, 8)
 
 
+def test_parts_at_places_that_come_from_the_data():
+    last = lambda x: K.cast(K.max(x), "int32") - 9  # noqa: E731
+    shape, value = of_fed(lambda x: K.slice(x, [0, last(x)], [last(x), 2]))
+    assert shape == (None, 2) and value.tolist() == A[:2, 2:].tolist()
+    shape, value = of_fed(lambda x: K.slice(x, [last(x), 0], [-1, 2]))
+    assert shape == (None, 2) and value.tolist() == A[2:, :2].tolist()
+
+
+def test_copies_up_to_a_fixed_number():
+    shape, value = of_fed(
+        lambda x: K.concatenate([x, K.tile(x[:1], [5 - K.shape(x)[0], 1])], axis=0)
+    )
+    assert shape == (None, 4) and value.tolist() == [*A.tolist(), *A[:1].tolist() * 2]
+
+
 def test_parts_to_the_end():
     np.testing.assert_array_equal(K.eval(K.slice(A, (1, 2), (-1, 1))), A[1:, 2:3])
 

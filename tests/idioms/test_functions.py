@@ -128,7 +128,7 @@ def test_what_is_lowered_once_runs_like_torch(monkeypatch):
     "call, message",
     [
         (lambda x: K.function([x], [x])([X, X]), "takes 1 inputs"),
-        (lambda x: K.function([x], [x])([X[:, :3]]), "Cannot feed value of shape"),
+        (lambda x: K.function([x], [x + np.ones(4)])([X[:, :3]]), "Cannot feed value of shape"),
         (lambda x: K.function([], [x + 1])([]), "must feed a value for placeholder"),
         (lambda x: K.function([x], [x], givens=[])([X]), "Invalid argument 'givens'"),
     ],
@@ -136,6 +136,11 @@ def test_what_is_lowered_once_runs_like_torch(monkeypatch):
 def test_mistakes_are_told(call, message):
     with pytest.raises(ValueError, match=message):
         call(K.placeholder((None, 4)))
+
+
+def test_other_sizes_than_declared_may_be_fed():
+    x = K.placeholder((None, 4))
+    np.testing.assert_array_equal(K.function([x], [2 * x])([X[:, :3]])[0], 2 * X[:, :3])
 
 
 def test_a_function_needs_symbolic_inputs():
