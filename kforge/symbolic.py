@@ -81,9 +81,7 @@ class Symbolic:
     def __iter__(self):
         raise TypeError(f"{self!r} is symbolic and cannot be iterated over; index it, or unstack.")
 
-    def __len__(self):
-        raise TypeError(f"len is not defined for the symbolic {self!r}; use `K.shape(x)[0]`.")
-
+    # No `__len__`: scripts ask for it to tell lists of outputs from a tensor.
     __hash__ = object.__hash__
 
     def __eq__(self, other):  # identity, so that tensors can be looked for in lists

@@ -54,6 +54,12 @@ def test_a_value_is_refused(ask):
         ask(x(1))
 
 
+def test_a_tensor_is_not_taken_for_a_list():
+    assert not hasattr(x(1), "__len__")
+    with pytest.raises(TypeError):
+        list(x(1))
+
+
 def test_tensors_are_compared_by_identity():
     a, b = x(3), x(3)
     assert a in [b, a] and a != b and len({a, b}) == 2

@@ -115,6 +115,8 @@ class Function:
 
     def __call__(self, inputs=()):
         values = list(inputs) if self._flat[0] else _matching(self.structures[0], inputs)
+        if len(values) == self._phase_at == len(self.inputs) - 1:
+            values.append(0)  # the learning phase, which has a default, may be left out
         if len(values) != len(self.inputs):
             raise ValueError(
                 f"K.function {self.name or ''} takes {len(self.inputs)} inputs, "

@@ -215,6 +215,22 @@ def to_updates(changed):
 
 def endpoint_loss(endpoint, sample_weight):
     """(loss, scalar loss) of an output; they differ for losses that are not reduced."""
+    target = endpoint.target
+    if endpoint.target_shape is not None or target.op.func is not symbolic.placeholder:
+        return _endpoint_loss(endpoint, sample_weight)
+    try:
+        return _endpoint_loss(endpoint, sample_weight)
+    except ValueError as error:  # a target with columns of its own
+        likely = target.probes
+        target.probes = tuple(symbolic._probe_tensor(target.shape, target.dtype, i) for i in (0, 1))
+        try:
+            return _endpoint_loss(endpoint, sample_weight)
+        except ValueError:
+            target.probes = likely
+            raise error from None
+
+
+def _endpoint_loss(endpoint, sample_weight):
     loss = endpoint.loss
     if hasattr(loss, "reduction"):
         values = opaque.attempt(loss.call, (endpoint.target, endpoint.output))

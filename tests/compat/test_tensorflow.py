@@ -394,6 +394,46 @@ def test_gradients_flow_through_loops_and_arrays(tf):
     assert tf.Session().run(grad, {x: [[1, 2], [3, 4]]}).tolist() == [[2, 4], [6, 8]]
 
 
+def test_scans_over_several_tensors(tf):
+    x = tf.placeholder(tf.float32, [None])
+
+    def turn(carry, item):
+        total, count = carry
+        a, b = item
+        return [total + a * b, count + 1.0]
+
+    totals, counts = tf.scan(turn, (x, 2 * x), initializer=[0.0, 10.0])
+    got = tf.Session().run([totals, counts], {x: [1, 2, 3]})
+    assert [list(g) for g in got] == [[2, 10, 28], [11, 12, 13]]
+    firsts, _ = tf.scan(lambda carry, item: (carry[0] + item[0], item[1]), (x, x), reverse=True)
+    assert tf.Session().run(firsts, {x: [1, 2, 3]}).tolist() == [6, 5, 3]
+
+
+def test_sorted_either_way(tf):
+    x = tf.placeholder(tf.float32, [None, 3])
+    found = [tf.sort(x), tf.sort(x, axis=0), tf.argsort(x, direction="DESCENDING")]
+    rows, columns, places = tf.Session().run(found, {x: [[2, 3, 1], [5, 0, 5]]})
+    assert rows.tolist() == [[1, 2, 3], [0, 5, 5]]
+    assert columns.tolist() == [[2, 0, 1], [5, 3, 5]]
+    assert places.tolist() == [[1, 0, 2], [0, 2, 1]] and places.dtype == np.int32
+    with pytest.raises(ValueError, match="should be one of 'ASCENDING'"):
+        tf.sort(x, direction="up")
+
+
+def test_the_old_order_of_arguments_of_concat_is_refused(tf):
+    x = tf.placeholder(tf.float32, [None, 3])
+    with pytest.raises(TypeError, match="takes the tensors, then the axis"):
+        tf.concat(1, [x, x])
+
+
+def test_signatures_say_what_a_map_gives(tf):
+    x = tf.placeholder(tf.float32, [None, 2])
+    signature = tf.TensorSpec([], dtype=tf.int32)
+    y = tf.map_fn(lambda row: tf.cast(row[0] + row[1], tf.int32), x, fn_output_signature=signature)
+    assert y.dtype == tf.int32 == signature.dtype and signature.shape == ()
+    assert tf.Session().run(y, {x: [[1, 2], [3, 4]]}).tolist() == [3, 7]
+
+
 def test_loops_end_after_so_many_turns(tf):
     found = tf.while_loop(lambda i: i < 100, lambda i: i * 2, [1], maximum_iterations=3)
     assert tf.Session().run(found) == 8

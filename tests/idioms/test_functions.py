@@ -124,6 +124,13 @@ def test_what_is_lowered_once_runs_like_torch(monkeypatch):
     assert calls == [torch.nn.functional.linear]
 
 
+def test_the_learning_phase_may_be_left_out():
+    x = K.placeholder((None, 4))
+    run = K.function([x, K.learning_phase()], [K.in_train_phase(2 * x, x)])
+    np.testing.assert_array_equal(run([X])[0], X)
+    np.testing.assert_array_equal(run([X, 1])[0], 2 * X)
+
+
 @pytest.mark.parametrize(
     "call, message",
     [

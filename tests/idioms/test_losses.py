@@ -280,3 +280,16 @@ def test_a_loss_without_a_path_to_a_weight_is_told():
     model.compile("sgd", mse)
     with pytest.raises(ValueError, match="An operation has `None` for gradient"):
         model.train_on_batch(X, X[:, 0])
+
+
+def test_targets_with_columns_of_their_own():
+    def anchored(y_true, y_pred):
+        values, state = y_true[:, :-1], y_true[:, -1]
+        rows = K.cast(K.equal(state, 1.0), "float32")
+        return K.sum(K.square(values - y_pred) * K.expand_dims(rows)) / K.sum(rows)
+
+    model = Sequential([Dense(3, input_shape=(4,))])
+    model.compile("sgd", anchored)
+    states = np.array([1, 0, 1, -1, 0, 1], "float32")
+    want = np.square(Y - model.predict(X))[states == 1].sum() / 3
+    close(model.train_on_batch(X, np.column_stack([Y, states])), want)

@@ -267,6 +267,8 @@ def roll(input, shift, axis):
 
 def concat(values, axis):
     """Tensors one after the other."""
+    if isinstance(axis, (list, tuple)):  # scripts try the order of TensorFlow 0 first
+        raise TypeError(f"tf.concat takes the tensors, then the axis. Got {axis!r} as the axis.")
     if not isinstance(values, (list, tuple)):
         return identity(values)
     return torch.cat(_alike(values), dim=known(axis))

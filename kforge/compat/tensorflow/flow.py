@@ -166,8 +166,10 @@ class _While:
         return values
 
 
-def map_fn(fn, elems, dtype=None):
-    """`fn` of each item along axis 0, the results stacked."""
+def map_fn(fn, elems, dtype=None, fn_output_signature=None):
+    """`fn` of each item along axis 0, the results stacked; `fn_output_signature` gives dtypes."""
+    if fn_output_signature is not None:
+        dtype = symbolic._map(lambda s: getattr(s, "dtype", s), fn_output_signature)
     return K.map_fn(fn, elems, dtype=dtype)
 
 
@@ -182,22 +184,32 @@ def foldr(fn, elems, initializer=None):
 
 
 def scan(fn, elems, initializer=None, reverse=False):
-    """All the values that `foldl` goes through, stacked; or `foldr`, with `reverse`."""
-    elems, first = tensor(elems), []
+    """All the values that `foldl` goes through, stacked; or `foldr`, with `reverse`.
+
+    `elems` and `initializer` may be nested lists and tuples of tensors; `fn` then takes slices of
+    the one, and takes and gives values of the other.
+    """
+    given, first = [tensor(x) for x in symbolic.leaves(elems)], None
     if initializer is None:
-        initializer = elems.select(0, -1 if reverse else 0)
-        elems = elems[:-1] if reverse else elems[1:]
-        first = [initializer.unsqueeze(0)]
-    start = tensor(initializer)
+        initializer = elems
+        start = [x.select(0, -1 if reverse else 0) for x in given]
+        given = [x[:-1] if reverse else x[1:] for x in given]
+        first = [x.unsqueeze(0) for x in start]
+    else:
+        start = [tensor(x) for x in symbolic.leaves(initializer)]
 
     def turn(slices, carry):
-        found = convert(fn(carry[0], slices[0]))
-        return [found], [found]
+        found = fn(_rebuilt(initializer, carry), _rebuilt(elems, slices))
+        found = [convert(x) for x in symbolic.leaves(found)]
+        return found, found
 
-    (steps,), _, _ = _scan(turn, [elems], [start], [start], backwards=reverse)
+    steps, _, _ = _scan(turn, given, start, start, backwards=reverse)
     if reverse:
-        return torch.cat([torch.flip(steps, [0]), *first])
-    return torch.cat([*first, steps])
+        steps = [torch.flip(x, [0]) for x in steps]
+    if first is not None:
+        pairs = zip(steps, first) if reverse else zip(first, steps)
+        steps = [torch.cat(pair) for pair in pairs]
+    return _rebuilt(initializer, steps)
 
 
 # ---- arrays of tensors --------------------------------------------------------------------------

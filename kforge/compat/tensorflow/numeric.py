@@ -13,6 +13,7 @@ __all__ = [
     "add_n",
     "argmax",
     "argmin",
+    "argsort",
     "clip_by_norm",
     "clip_by_value",
     "count_nonzero",
@@ -33,6 +34,7 @@ __all__ = [
     "reduce_std",
     "reduce_sum",
     "reduce_variance",
+    "sort",
     "tensordot",
 ]
 
@@ -186,6 +188,25 @@ reduce_variance = _reduction("variance", K.var)
 def count_nonzero(input_tensor, axis=None, keepdims=False, dtype="int64"):
     """How many elements are not 0."""
     return K.cast(K.sum(K.cast(torch.ne(tensor(input_tensor), 0), "int64"), axis, keepdims), dtype)
+
+
+def sort(values, axis=-1, direction="ASCENDING"):
+    """The elements along an axis, the smallest first, or the largest ("DESCENDING")."""
+    return torch.sort(tensor(values), dim=axis, descending=_descends(direction)).values
+
+
+def argsort(values, axis=-1, direction="ASCENDING", stable=False):
+    """Places of the elements along an axis, in the order of `sort`; equal ones stay in order."""
+    found = torch.sort(tensor(values), dim=axis, descending=_descends(direction), stable=True)
+    return K.cast(found.indices, "int32")
+
+
+def _descends(direction):
+    if direction not in ("ASCENDING", "DESCENDING"):
+        raise ValueError(
+            f"`direction` should be one of 'ASCENDING' and 'DESCENDING'. Got {direction!r}."
+        )
+    return direction == "DESCENDING"
 
 
 def argmax(input, axis=None, output_type="int64"):

@@ -7,12 +7,15 @@ from ... import config, initializers, lowering, symbolic
 from ... import variable as variables
 from ...backend.random import stream
 from ...backend.values import mixed_shape
+from ...dimensions import GraphShape
+from ...symbolic import torch_dtype
 from ..arguments import is_own_call
 from .flow import group, no_op
 from .values import apply, convert, known, tensor
 
 __all__ = [
     "Tensor",
+    "TensorSpec",
     "Variable",
     "assign",
     "assign_add",
@@ -57,6 +60,13 @@ class Tensor(metaclass=_TensorType):
 def is_tensor(x):
     """Whether `x` is a tensor or a variable."""
     return K.is_tensor(x)
+
+
+class TensorSpec:
+    """The shape and dtype of a tensor to come."""
+
+    def __init__(self, shape, dtype="float32", name=None):
+        self.shape, self.dtype, self.name = GraphShape(shape), torch_dtype(dtype), name
 
 
 class _VariableType(type):
