@@ -13,7 +13,7 @@ import re
 import numpy as np
 import torch
 
-from . import config, devices, rules
+from . import config, devices, indexing, rules
 from .dimensions import GraphShape, TensorShape
 from .execution import (
     NeedsValue,
@@ -89,11 +89,16 @@ class Symbolic:
 
     def __getitem__(self, item):
         items = list(item) if isinstance(item, tuple) else [item]
-        flipped = _negative_steps(items, len(self.shape))
+        flipped = indexing.without_negative_steps(items, len(self.shape))
         base = record(torch.flip, self, flipped) if flipped else self
-        if any(_is_number(it) for it in items):
-            return record(_at, base, tuple(items))
-        return record(operator.getitem, base, tuple(items) if isinstance(item, tuple) else items[0])
+        if any(_is_number(it) for it in leaves(items)):
+            found = record(indexing.at, base, tuple(items))
+        else:
+            whole = tuple(items) if isinstance(item, tuple) else items[0]
+            found = record(operator.getitem, base, whole)
+        if isinstance(found, KerasTensor):
+            found.forget(indexing.clipped_axes(base.shape, items, found.shape))
+        return found
 
     def get_shape(self):
         """The static shape."""
@@ -108,29 +113,6 @@ class Symbolic:
 def _is_number(item):
     """Whether an index is a symbolic whole number, whose value is not known yet."""
     return isinstance(item, Symbolic) and not item.shape and item.dtype in _WHOLE
-
-
-def _at(x, items):
-    numbers = [isinstance(it, torch.Tensor) and it.dim() == 0 for it in items]
-    return x[tuple(0 if n and x.is_meta else it for n, it in zip(numbers, items))]
-
-
-def _negative_steps(items, ndim):
-    """Rewrites slices with step -k, which torch lacks, for a flipped tensor; gives axes to flip."""
-    flipped, axis = [], 0
-    for i, it in enumerate(items):
-        if it is Ellipsis:
-            axis = ndim - sum(1 for rest in items[i + 1 :] if rest is not None)
-            continue
-        if isinstance(it, slice) and isinstance(it.step, int) and it.step < 0:
-            # Position p counts from the end in the flipped tensor: p -> -1 - p.
-            start = None if it.start is None else -1 - it.start
-            stop = None if it.stop is None else -1 - it.stop
-            items[i] = slice(start, stop, -it.step)
-            flipped.append(axis)
-        if it is not None:
-            axis += 1
-    return flipped
 
 
 def _binary(function, reflected):
@@ -226,6 +208,16 @@ class KerasTensor(Symbolic):
         twin = KerasTensor(self.op, self.index, self.probes, name)
         twin._declared = self._declared
         return twin
+
+    def forget(self, axes):
+        """Makes the sizes of these axes unknown."""
+        if axes:
+            shape = [None if a in axes else n for a, n in enumerate(self.shape)]
+            likely = [_probe_tensor(shape, self.dtype, i).shape for i in (0, 1)]
+            self.probes = tuple(
+                p.new_empty([q[a] if a in axes else n for a, n in enumerate(p.shape)])
+                for p, q in zip(self.probes, likely)
+            )
 
     def set_shape(self, shape):
         """Declares sizes that inference did not find."""

@@ -15,7 +15,7 @@ ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
 LEVELS = """
     config registry compat execution parallel passes placement rules tuning
     devices utils
-    dimensions generated module_runner symbolic opaque variable lowering
+    dimensions indexing generated module_runner symbolic opaque variable lowering
     backend weighting
     activations constraints functions initializers losses optimizers regularizers
     metrics

@@ -59,7 +59,13 @@ def reshape(x, shape):
 
 
 def _reshape(x, shape):
-    return x.reshape(sizes(shape))
+    shape = sizes(shape)
+    if x.is_meta:  # sizes that stand for unknown ones need not fit together
+        given = math.prod(n for n in shape if n != -1)
+        shape = [x.numel() // (given or 1) if n == -1 else n for n in shape]
+        if math.prod(shape) != x.numel():
+            return x.new_empty(shape)
+    return x.reshape(shape)
 
 
 def _always_fits(unknown, shape):
