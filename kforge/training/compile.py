@@ -166,6 +166,10 @@ class Compiled:
             self._objectives[weighted] = self._build_objective(weighted)
         return self._objectives[weighted]
 
+    def forget_objectives(self):
+        """Makes them anew when they are needed: the model reports more than it did."""
+        self._objectives = {}
+
     def _build_objective(self, weighted):
         total, updates = None, []
         present = [e for e, given in zip(self.trained, weighted) if given]

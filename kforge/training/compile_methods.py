@@ -14,6 +14,18 @@ from .step import GatheringStep, PredictStep, TestStep, TracedStep, TrainStep
 __all__ = ["CompileMethods"]
 
 
+class _Told(list):
+    """A list that tells what is appended."""
+
+    def __init__(self, items, tell):
+        super().__init__(items)
+        self.tell = tell
+
+    def append(self, item):
+        super().append(item)
+        self.tell(item)
+
+
 class CompileMethods:
     """Methods of `Model` that say how it is trained. State: `optimizer`, `_compiled`, `_steps`."""
 
@@ -123,8 +135,27 @@ class CompileMethods:
 
     @property
     def metrics_names(self):
-        """Names of the values that training reports, "loss" first."""
-        return self._compiled.metrics_names if self._compiled else ["loss"]
+        """Names of the values that training reports, "loss" first. See `metrics_tensors`."""
+        names = self._compiled.metrics_names if self._compiled else ["loss"]
+        return _Told(names, lambda name: self._note_reported(name=name))
+
+    @property
+    def metrics_tensors(self):
+        """The tensors that `add_metric` reports. As in Keras 2.2, appending one here, and a name
+        to `metrics_names`, before or after, is another way to report it."""
+        found = [value for _, value in self._reported() if value is not None]
+        return _Told(found, lambda value: self._note_reported(tensor=value))
+
+    def _note_reported(self, **given):
+        """Notes the name or the tensor of a metric, and adds it once the other is there too."""
+        awaited = vars(self).setdefault("_awaited_metrics", {"name": [], "tensor": []})
+        for kind, value in given.items():
+            awaited[kind].append(value)
+        if awaited["name"] and awaited["tensor"]:
+            self.add_metric(awaited["tensor"].pop(0), awaited["name"].pop(0))
+            if self._compiled is not None:
+                self._compiled.forget_objectives()
+                self._steps = {}
 
     @property
     def metrics(self):

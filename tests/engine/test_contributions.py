@@ -30,6 +30,23 @@ def test_a_metric_that_was_called_is_reported_as_it_is():
     assert history["mean"] == pytest.approx([3.5])
 
 
+@pytest.mark.parametrize("first", ["name", "tensor"])
+def test_metrics_that_are_appended_after_compile(first):
+    model, y = linear()
+    model.compile("sgd", "mse")
+    model.train_on_batch(X, Y)
+    append = {
+        "name": lambda: model.metrics_names.append("sum"),
+        "tensor": lambda: model.metrics_tensors.append(K.sum(y, keepdims=True)),
+    }
+    append.pop(first)()
+    for rest in append.values():
+        rest()
+    assert model.metrics_names == ["loss", "sum"] and len(model.metrics_tensors) == 1
+    assert model.evaluate(X, Y, batch_size=6, verbose=0)[1] == pytest.approx(21)
+    assert model.fit(X, Y, verbose=0).history["sum"] == pytest.approx([21])
+
+
 class Summed(Model):
     """A model with a metric of its own, that reports a sum before it."""
 
