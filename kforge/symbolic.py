@@ -186,6 +186,7 @@ class KerasTensor(Symbolic):
     @_keras_shape.setter
     def _keras_shape(self, shape):
         self._declared = TensorShape(shape)
+        self.probes = tuple(_as_declared(p, self._declared) for p in self.probes)
 
     @property
     def dtype(self):
@@ -451,6 +452,14 @@ def _probe_tensor(shape, dtype, which):
             size = (_BATCH_PROBES if axis == 0 else _AXIS_PROBES[(axis - 1) % 5])[which]
         sizes.append(int(size))
     return torch.empty(sizes, dtype=dtype, device="meta")
+
+
+def _as_declared(probe, shape):
+    """A probe, in which sizes are those that were declared for the tensor."""
+    if not isinstance(probe, torch.Tensor) or probe.dim() != len(shape):
+        return probe
+    sizes = [p if n is None else n for n, p in zip(shape, probe.shape)]
+    return probe if sizes == list(probe.shape) else probe.new_empty(sizes, device="meta")
 
 
 def _static_shape(probes):

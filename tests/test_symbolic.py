@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from kforge import backend as K
 from kforge import lowering
 from kforge.symbolic import NeedsValue, as_tensor, placeholder
 
@@ -58,6 +59,23 @@ def test_a_tensor_is_not_taken_for_a_list():
     assert not hasattr(x(1), "__len__")
     with pytest.raises(TypeError):
         list(x(1))
+
+
+def test_parts_of_unknown_size():
+    t = K.placeholder((None, None, 4))
+    assert t[:5].shape == (None, None, 4) and t[:, 2:].shape == (None, None, 4)
+    assert t[..., :3].shape == (None, None, 3) and t[0, None, -3:, 1].shape == (1, None)
+    assert t[:, -1:].shape == (None, 1, 4)
+    few = K.function([t], [K.sum(t[:5], axis=0)])
+    assert few([np.ones((2, 1, 4))])[0].tolist() == [[2, 2, 2, 2]]
+    assert few([np.ones((9, 1, 4))])[0].tolist() == [[5, 5, 5, 5]]
+
+
+def test_parts_whose_bounds_are_data():
+    t, n = K.placeholder((None, 6)), K.placeholder((None,), dtype="int32")
+    part = t[0, n[0] : n[1]]
+    assert part.shape == (None,)
+    assert K.function([t, n], [part])([[range(6)], [2, 5]])[0].tolist() == [2, 3, 4]
 
 
 def test_tensors_are_compared_by_identity():

@@ -66,7 +66,22 @@ def _choose(condition, then, other):
 
 
 def _pick(condition, then, other):
-    return then if condition else other
+    chosen, rest = (then, other) if condition else (other, then)
+    return _Chosen.apply(chosen, rest) if rest.requires_grad else chosen
+
+
+class _Chosen(torch.autograd.Function):
+    """The first of two tensors; the gradient of the second is zero, but is there: weights that
+    only it depends on are trained in other runs."""
+
+    @staticmethod
+    def forward(ctx, chosen, rest):
+        ctx.shape = rest.shape
+        return chosen.view_as(chosen)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad, grad.new_zeros(ctx.shape)
 
 
 def print_tensor(x, message=""):

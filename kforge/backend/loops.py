@@ -83,8 +83,16 @@ class Loop:
             found = self.forward(*slices, *carry, *outside, *captured)
             return found[: self.results], found[self.results :]
 
+        if not elements[0].shape[self.axis]:
+            return [*self.nothing(elements[0].device), *carry]
         stacked, last, carry = _loop(body, elements, carry, self.axis, self.backwards)
         return [*stacked, *last, *carry]
+
+    def nothing(self, device):
+        """The results, stacked and last, of a loop over no elements; unknown sizes are 0 too."""
+        shapes = [(t.dtype, [n or 0 for n in t.shape]) for t in self.trace.outputs[: self.results]]
+        last = [torch.zeros(shape, dtype=dtype, device=device) for dtype, shape in shapes]
+        return [*(t.unsqueeze(self.axis).narrow(self.axis, 0, 0) for t in last), *last]
 
 
 class _Trace:

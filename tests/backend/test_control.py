@@ -3,6 +3,8 @@ import pytest
 import torch
 
 from kforge import backend as K
+from kforge.layers import Dense, Input
+from kforge.models import Model
 
 A = np.arange(6, dtype="float32").reshape(2, 3)
 
@@ -71,6 +73,18 @@ def test_switch_between_tensors_of_different_shapes():
     assert f([A[:1] + 1])[0] == pytest.approx((1 + 4 + 9) / 3)
     assert f([A[:0]])[0] == 0
     np.testing.assert_allclose(f([A[:1]])[1], A[:1] * 2 / 3)
+
+
+def test_what_a_switch_leaves_out_has_a_gradient_of_zero():
+    x = Input((3,))
+    model = Model(x, Dense(2, kernel_initializer="ones")(x))
+    rare = lambda t, p: K.mean(K.switch(K.sum(t) > 0, K.square(p), K.constant(0.0)))  # noqa: E731
+    model.compile("sgd", rare)
+    before = model.get_weights()
+    assert model.train_on_batch(A[:, :3], np.zeros((2, 2))) == 0
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    assert model.train_on_batch(A[:, :3], np.ones((2, 2))) > 0
+    assert (model.get_weights()[0] != before[0]).any()
 
 
 def test_switch_decides_on_torch_tensors_at_once():

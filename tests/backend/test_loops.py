@@ -137,3 +137,10 @@ def test_folds():
     x = K.placeholder((None,))
     f = K.function([x], [K.foldl(lambda a, t: a - t, x), K.foldr(lambda a, t: a - t, x, 10.0)])
     assert f([[5.0, 1.0, 2.0]]) == [2, 2]
+
+
+def test_maps_of_nothing():
+    x = K.placeholder((None, 2))
+    y, z = K.map_fn(lambda row: (K.square(row), K.sum(row)), x, dtype=("float32", "float32"))
+    found = K.function([x], [y, z])([np.ones((0, 2))])
+    assert [a.shape for a in found] == [(0, 2), (0,)]

@@ -15,6 +15,7 @@ from kforge.layers import (
     Lambda,
     Layer,
     Masking,
+    TimeDistributed,
     add,
     concatenate,
 )
@@ -90,6 +91,20 @@ def test_a_layer_that_gives_a_list_of_one_gives_a_tensor():
     assert y.shape == (None, 4)
     np.testing.assert_allclose(Model(x, y).predict(X), 2 * X)
     np.testing.assert_array_equal(Lambda(lambda t: [-t])(torch.from_numpy(X)), -X)
+
+
+def test_layers_know_sizes_that_inference_does_not():
+    class Rows(Layer):
+        def call(self, inputs):
+            return K.reshape(inputs, K.concatenate([K.shape(inputs)[:1], [-1, 2]]))
+
+        def compute_output_shape(self, input_shape):
+            return (input_shape[0], 3, 2)
+
+    x = Input((None,))
+    model = Model(x, TimeDistributed(Dense(4))(Rows()(x)))
+    assert model.output_shape == (None, 3, 4)
+    assert model.predict(np.ones((5, 6))).shape == (5, 3, 4)
 
 
 def test_nested_masks_go_to_the_outputs_in_order():
