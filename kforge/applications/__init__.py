@@ -56,6 +56,7 @@ __all__ = [
     "ResNet152V2",
     "Xception",
     "densenet",
+    "get_submodules_from_kwargs",
     "imagenet_utils",
     "inception_resnet_v2",
     "inception_v3",
@@ -84,6 +85,19 @@ def keras_modules_injection(base_fun):
         return base_fun(*args, **{**kwargs, **modules})
 
     return injected
+
+
+# What functions that take Keras's modules as arguments use by default.
+_KERAS_BACKEND, _KERAS_LAYERS, _KERAS_MODELS, _KERAS_UTILS = backend, layers, models, utils
+
+
+def get_submodules_from_kwargs(kwargs):
+    """``backend, layers, models, utils``: those among the arguments, kforge's for the others."""
+    modules = {"backend": backend, "layers": layers, "models": models, "utils": utils}
+    for name in kwargs:
+        if name not in modules:
+            raise TypeError(f"Invalid keyword argument: {name}")
+    return tuple(kwargs.get(name, module) for name, module in modules.items())
 
 
 def set_keras_submodules(backend=None, engine=None, layers=None, models=None, utils=None):

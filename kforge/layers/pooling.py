@@ -81,42 +81,56 @@ class _Pooling(_Spatial):
         )
 
 
-class MaxPooling1D(_Pooling):
+# Scripts ask for these bases by name, with `isinstance`, or derive from them.
+
+
+class _Pooling1D(_Pooling):
+    rank = 1
+    __init__ = variant(_Pooling.__init__, data_format="channels_last")
+
+
+class _Pooling2D(_Pooling):
+    rank = 2
+
+
+class _Pooling3D(_Pooling):
+    rank = 3
+
+
+class MaxPooling1D(_Pooling1D):
     """Maxima over steps: (batch, steps, features)."""
 
-    rank, mode = 1, "max"
-    __init__ = variant(_Pooling.__init__, data_format="channels_last")
+    mode = "max"
 
 
-class MaxPooling2D(_Pooling):
+class MaxPooling2D(_Pooling2D):
     """Maxima over windows of images: (batch, rows, cols, channels)."""
 
-    rank, mode = 2, "max"
+    mode = "max"
 
 
-class MaxPooling3D(_Pooling):
+class MaxPooling3D(_Pooling3D):
     """Maxima over windows of volumes: (batch, d1, d2, d3, channels)."""
 
-    rank, mode = 3, "max"
+    mode = "max"
 
 
-class AveragePooling1D(_Pooling):
+class AveragePooling1D(_Pooling1D):
     """Means over steps: (batch, steps, features)."""
 
-    rank, mode = 1, "avg"
-    __init__ = variant(_Pooling.__init__, data_format="channels_last")
+    mode = "avg"
 
 
-class AveragePooling2D(_Pooling):
+class AveragePooling2D(_Pooling2D):
     """Means over windows of images: (batch, rows, cols, channels)."""
 
-    rank, mode = 2, "avg"
+    mode = "avg"
 
 
-class AveragePooling3D(_Pooling):
+class AveragePooling3D(_Pooling3D):
     """Means over windows of volumes: (batch, d1, d2, d3, channels)."""
 
-    rank, mode = 3, "avg"
+    mode = "avg"
 
 
 class _GlobalPooling(_Spatial):
@@ -135,6 +149,19 @@ class _GlobalPooling(_Spatial):
         return (input_shape[0], input_shape[self._channel_axis])
 
 
+class _GlobalPooling1D(_GlobalPooling):
+    rank = 1
+    __init__ = variant(_GlobalPooling.__init__, data_format="channels_last")
+
+
+class _GlobalPooling2D(_GlobalPooling):
+    rank = 2
+
+
+class _GlobalPooling3D(_GlobalPooling):
+    rank = 3
+
+
 class _GlobalMaxPooling(_GlobalPooling):
     def call(self, inputs):
         return torch.amax(inputs, self._axes)
@@ -145,32 +172,23 @@ class _GlobalAveragePooling(_GlobalPooling):
         return torch.mean(inputs, self._axes)
 
 
-class GlobalMaxPooling1D(_GlobalMaxPooling):
+class GlobalMaxPooling1D(_GlobalMaxPooling, _GlobalPooling1D):
     """The maximum over all steps: (batch, steps, features) -> (batch, features)."""
 
-    rank = 1
-    __init__ = variant(_GlobalPooling.__init__, data_format="channels_last")
 
-
-class GlobalMaxPooling2D(_GlobalMaxPooling):
+class GlobalMaxPooling2D(_GlobalMaxPooling, _GlobalPooling2D):
     """The maximum of each channel of images: (batch, rows, cols, channels)."""
 
-    rank = 2
 
-
-class GlobalMaxPooling3D(_GlobalMaxPooling):
+class GlobalMaxPooling3D(_GlobalMaxPooling, _GlobalPooling3D):
     """The maximum of each channel of volumes: (batch, d1, d2, d3, channels)."""
 
-    rank = 3
 
-
-class GlobalAveragePooling1D(_GlobalAveragePooling):
+class GlobalAveragePooling1D(_GlobalAveragePooling, _GlobalPooling1D):
     """The mean over all steps, or over those that are not masked.
 
     Shape: (batch, steps, features) -> (batch, features).
     """
-
-    rank = 1
 
     def __init__(self, data_format="channels_last", **kwargs):
         super().__init__(data_format, **kwargs)
@@ -187,16 +205,12 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
         return None
 
 
-class GlobalAveragePooling2D(_GlobalAveragePooling):
+class GlobalAveragePooling2D(_GlobalAveragePooling, _GlobalPooling2D):
     """The mean of each channel of images: (batch, rows, cols, channels)."""
 
-    rank = 2
 
-
-class GlobalAveragePooling3D(_GlobalAveragePooling):
+class GlobalAveragePooling3D(_GlobalAveragePooling, _GlobalPooling3D):
     """The mean of each channel of volumes: (batch, d1, d2, d3, channels)."""
-
-    rank = 3
 
 
 # Short names.

@@ -89,6 +89,14 @@ def test_modules_of_keras_may_be_passed_and_nothing_else():
         applications.VGG16(weights=None, classifier_activation=None)
 
 
+def test_modules_among_the_arguments():
+    stand_in = object()
+    found = applications.get_submodules_from_kwargs({"layers": stand_in})
+    assert found == (applications.backend, stand_in, applications.models, applications.utils)
+    with pytest.raises(TypeError, match="Invalid keyword argument: engine"):
+        applications.get_submodules_from_kwargs({"engine": stand_in})
+
+
 def test_injection_hands_over_kforge():
     @applications.keras_modules_injection
     def build(size, **modules):

@@ -69,3 +69,12 @@ def test_strides_are_the_windows_by_default():
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_layers_of_one_rank_have_a_base_of_their_own(rank):
+    bases = {kind: getattr(L.pooling, f"_{kind}Pooling{rank}D") for kind in ("", "Global")}
+    for kind in ("Max", "Average"):
+        assert issubclass(getattr(L, f"{kind}Pooling{rank}D"), bases[""])
+        assert issubclass(getattr(L, f"Global{kind}Pooling{rank}D"), bases["Global"])
+        assert not issubclass(getattr(L, f"{kind}Pooling{rank % 3 + 1}D"), bases[""])
