@@ -253,12 +253,16 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
     def _ensure_built(self, inputs):
         if not self.built:
             self.assert_input_compatibility(inputs)
-            self.build(unpack([tuple(x.shape) for x in as_list(inputs)]))
-            self.built = True
-            if self._initial_weights is not None:
-                self.set_weights(self._initial_weights)
-                self._initial_weights = None
+            self._build_for(unpack([tuple(x.shape) for x in as_list(inputs)]))
         self.assert_input_compatibility(inputs)
+
+    def _build_for(self, input_shape):
+        """Builds the layer, and sets the weights that its constructor was given."""
+        self.build(input_shape)
+        self.built = True
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+            self._initial_weights = None
 
     def _call_symbolic(self, inputs, kwargs):
         return opaque.attempt(self.call, (inputs,), kwargs, self.name)

@@ -250,14 +250,23 @@ class Dot(_Merge):
             )
         self.axes, self.normalize = axes, normalize
 
+    @property
+    def _pair(self):
+        return (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+
     def _axes_of(self, ranks):
-        pair = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
-        return [axis % rank for axis, rank in zip(pair, ranks)]
+        return [axis % rank for axis, rank in zip(self._pair, ranks)]
 
     def build(self, input_shape):
         _check_list(self, input_shape, exactly=2)
         a, b = input_shape
         i, j = self._axes_of((len(a), len(b)))
+        outside = any(not -len(s) <= n < len(s) for s, n in zip(input_shape, self._pair))
+        if outside or 0 in (i, j):
+            raise ValueError(
+                f"Layer {self.name}: `axes` must be axes of the inputs, but the batch's. Got "
+                f"axes={self.axes} for the shapes {tuple(a)}, {tuple(b)}."
+            )
         if None not in (a[i], b[j]) and a[i] != b[j]:
             raise ValueError(
                 f"Layer {self.name}: dimension incompatibility {a[i]} != {b[j]} along the axes "

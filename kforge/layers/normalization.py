@@ -42,6 +42,12 @@ class BatchNormalization(Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
+        rank = len(input_shape)
+        if not -rank <= self.axis < rank:
+            raise ValueError(
+                f"Layer {self.name}: `axis` must be an axis of the input. Got axis={self.axis} for "
+                f"the shape {tuple(input_shape)}."
+            )
         dim = input_shape[self.axis]
         if dim is None:
             raise ValueError(

@@ -78,7 +78,7 @@ class TorchModule(Layer):
     def _run(self, training, inputs):
         """The outputs in one phase, as a list; in training with the changes of the buffers."""
         inputs = as_list(inputs)
-        found = apply(self._runner, training, inputs, self._handles)
+        found = self._applied(training, inputs)
         if not training or not self._runner.buffers:
             return found
         count = len(self._runner.buffers)
@@ -87,12 +87,24 @@ class TorchModule(Layer):
             self.add_update([K.update(*pair) for pair in moved], inputs)
         return found[:-count]
 
+    def _applied(self, training, inputs):
+        try:
+            return apply(self._runner, training, inputs, self._handles)
+        except (RuntimeError, ValueError, IndexError) as error:
+            if symbolic.is_executing() and not symbolic.is_trying():
+                raise
+            shapes = [tuple(x.shape) for x in inputs]
+            raise ValueError(
+                f"Layer {self.name}: {type(self.module).__name__} does not take inputs of the "
+                f"shapes {shapes}. torch says: {error}"
+            ) from error
+
     def compute_output_shape(self, input_shape):
         """The shape, or shapes, that the module gives for inputs of the layer's dtype."""
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
         dtype = symbolic.torch_dtype(self.dtype)
         inputs = [symbolic.placeholder(s, dtype, "shape") for s in shapes]
-        outputs = apply(self._runner, False, inputs, self._handles)
+        outputs = self._applied(False, inputs)
         found = [tuple(x.shape) for x in outputs]
         return found if self._runner.several else unpack(found)
 

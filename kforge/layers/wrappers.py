@@ -79,9 +79,18 @@ class TimeDistributed(Wrapper):
                 f"(batch, steps, ...); got the shape {tuple(input_shape)}."
             )
         if not self.layer.built:
-            self.layer.build((input_shape[0], *input_shape[2:]))
-            self.layer.built = True
+            child = (input_shape[0], *input_shape[2:])
+            self.layer.assert_input_compatibility(
+                symbolic.placeholder(child, torch.float32, "step")
+            )
+            self.layer._build_for(child)
         self.built = True
+
+    def assert_input_compatibility(self, inputs):
+        """Checks the steps as the layer does, once it is built."""
+        super().assert_input_compatibility(inputs)
+        if self.built:
+            self.layer.assert_input_compatibility(torch.flatten(inputs, 0, 1))
 
     def compute_output_shape(self, input_shape):
         child = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
@@ -177,11 +186,13 @@ class Bidirectional(Wrapper):
     def build(self, input_shape):
         for layer in self._sublayers():
             with config.name_scope(layer.name):
-                layer.build(input_shape)
-                layer.built = True
-            if layer._initial_weights is not None:
-                layer.set_weights(layer._initial_weights)
+                layer._build_for(input_shape)
+        self.input_spec = self.forward_layer.input_spec
         self.built = True
+
+    def assert_input_compatibility(self, inputs):
+        """Checks the sequences; states and constants may stand beside them."""
+        super().assert_input_compatibility(as_list(inputs)[:1])
 
     def compute_output_shape(self, input_shape):
         found = self.forward_layer.compute_output_shape(input_shape)
@@ -211,11 +222,7 @@ class Bidirectional(Wrapper):
                 layer._num_constants = len(constants)
         extra = states + constants
         if all(getattr(t, "_keras_history", None) for t in extra):
-            spec, self.input_spec = self.input_spec, None
-            try:
-                return super().__call__([inputs, *extra], **kwargs)
-            finally:
-                self.input_spec = spec
+            return super().__call__([inputs, *extra], **kwargs)
         if states:
             kwargs["initial_state"] = [symbolic.as_tensor(s) for s in states]
         if constants:

@@ -105,3 +105,9 @@ def test_errors(make, message):
 def test_axes_must_be_numbers():
     with pytest.raises(TypeError, match="`axes`"):
         L.Dot("1")
+
+
+@pytest.mark.parametrize("axes", [0, 2, (1, 2), (-2, 1)])
+def test_axes_of_products_that_are_not_there(axes):
+    with pytest.raises(ValueError, match=r"Layer d: `axes` must be axes of the inputs, but the"):
+        L.dot([L.Input((4,)), L.Input((4,))], axes, name="d")

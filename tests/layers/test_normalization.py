@@ -108,3 +108,8 @@ def test_a_batch_of_one_has_no_variance():
 def test_the_axis_must_be_known():
     with pytest.raises(ValueError, match=r"axis -1 .* defined dimension"):
         L.BatchNormalization()(L.Input((3, None)))
+
+
+def test_an_axis_that_is_not_there():
+    with pytest.raises(ValueError, match=r"Layer n: `axis` .*axis=3 for the shape \(None, 4, 3\)"):
+        L.BatchNormalization(axis=3, name="n")(L.Input((4, 3)))

@@ -146,3 +146,10 @@ def test_copies_have_weights_of_their_own():
 def test_what_is_no_module_is_refused(module):
     with pytest.raises(TypeError, match=r"expected a torch\.nn\.Module that is not a layer"):
         L.TorchModule(module)
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 6), (None,)])
+def test_shapes_that_the_module_does_not_take(shape):
+    layer = L.TorchModule(torch.nn.Linear(5, 4), name="t")
+    with pytest.raises(ValueError, match=r"Layer t: Linear does not take .*\[\(.*torch says: mat1"):
+        layer(L.Input(shape))

@@ -232,6 +232,14 @@ def test_regularizers_and_activity_of_the_layer_count():
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
+def test_initial_weights_of_the_layer_at_each_step():
+    table = np.arange(12.0).reshape(4, 3)
+    x = L.Input((2, 5))
+    layer = L.TimeDistributed(L.Embedding(4, 3, weights=[table]))
+    found = kforge.Model(x, layer(x)).predict(np.full((1, 2, 5), 2))
+    np.testing.assert_array_equal(found, np.broadcast_to(table[2], (1, 2, 5, 3)))
+
+
 def test_masks_go_on():
     x = L.Input((STEPS, FEATURES))
     output = L.TimeDistributed(L.Dense(2))(L.Masking()(x))
@@ -296,6 +304,12 @@ def test_wrapper_of_the_user():
     assert layer.trainable_weights == [] and not layer.layer.trainable
 
 
+def called_twice(layer, shape=(5, 6)):
+    """Calls a layer on inputs of 3 features, then of 4."""
+    for features in (3, 4):
+        layer(L.Input((*shape, features)))
+
+
 @pytest.mark.parametrize(
     "make, text",
     [
@@ -304,6 +318,12 @@ def test_wrapper_of_the_user():
         (lambda: L.Bidirectional(L.LSTM(2), "max"), "Invalid merge mode"),
         (lambda: L.Bidirectional(L.GRU(2))(*[L.Input((4, 3))] * 2), "should be a list"),
         (lambda: L.TimeDistributed(L.Dense(2))(L.Input((3,))), "time_distributed_1: .* 3 dim"),
+        (
+            lambda: L.TimeDistributed(L.Conv2D(2, 3))(L.Input((3, 8, 1))),
+            "conv2d_1: .*ndim=4, found",
+        ),
+        (lambda: called_twice(L.TimeDistributed(L.Conv1D(2, 3))), "conv1d_1: .* size 3 but got"),
+        (lambda: called_twice(L.Bidirectional(L.GRU(2)), (6,)), "bidirectional_1: expected shape="),
     ],
 )
 def test_refused(make, text):
