@@ -13,7 +13,7 @@ import torch
 import kforge
 from kforge import layers as L
 from kforge.models import Model, Sequential, load_model
-from kforge.saving.errors import DamagedFileError, UnsafeFileError
+from kforge.saving.errors import DamagedFileError, FileError, UnsafeFileError
 from kforge.saving.tensors import open_reader, open_writer
 
 
@@ -322,3 +322,27 @@ def test_files_of_other_programs(tmp_path):
         mlp().load_weights(tmp_path / "torch.safetensors")
     with pytest.raises(ValueError, match="No model found"):
         load_model(tmp_path / "torch.safetensors")
+
+
+def test_mutations_raise_what_is_documented(path):
+    """Bytes that change, vanish or double; of most the file is refused, and never by surprise."""
+    whole = path.read_bytes()
+    end = 8 + int.from_bytes(whole[:8], "little")
+    outcomes = {"read": 0, "refused": 0}
+    for seed in range(1000):
+        random = np.random.RandomState(seed)
+        data = bytearray(whole)
+        for _ in range(random.randint(1, 4)):
+            at, size = random.randint(min(end, len(data))), random.choice([1, 2, 8])
+            change = [random.bytes(size), b"", data[at : at + size] * 2, b'{"', b"9" * 30][seed % 5]
+            data[at : at + size] = change
+        try:
+            with open_reader(io.BytesIO(data)) as reader:
+                for layer in reader.names("layer_names") or ():
+                    group = reader.group(layer)
+                    for name in group.names("weight_names") or ():
+                        group.array(name)
+            outcomes["read"] += 1
+        except (FileError, json.JSONDecodeError):
+            outcomes["refused"] += 1
+    assert outcomes["refused"] > 800
