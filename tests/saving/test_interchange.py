@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 import kforge
 from kforge import layers as L
-from kforge.models import Model, Sequential
+from kforge.convert import main
+from kforge.models import Model, Sequential, load_model
 
 PYTHON = os.environ.get("TF_KERAS_PYTHON")
 
@@ -31,7 +33,24 @@ for _ in range(3):
 json.dump(found, open(out, "w"))
 """
 
+PREDICT = """
+import sys
+import numpy as np
+import tf_keras
+for path in sys.argv[1:]:
+    model = tf_keras.models.load_model(f"{path}.h5", compile=False)
+    with np.load(f"{path}.npz") as stored:
+        x = [stored[f"x{i}"] for i in range(len(model.inputs))]
+    np.save(f"{path}.npy", model.predict(x if len(x) > 1 else x[0], verbose=0))
+"""
+
 random = np.random.RandomState(0)
+
+
+def run(program, *arguments):
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": ""}
+    command = [PYTHON, "-c", program, *map(str, arguments)]
+    subprocess.run(command, check=True, env=environment, capture_output=True)
 
 
 def dense():
@@ -80,10 +99,44 @@ def test_predictions_and_the_next_losses(make, optimizer, tmp_path):
         model.train_on_batch(x, y)
     np.savez(tmp_path / "batch.npz", y=y, **arrays)
     model.save(tmp_path / "model.h5")
-    paths = [str(tmp_path / name) for name in ("model.h5", "batch.npz", "found.json")]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": ""}
-    subprocess.run([PYTHON, "-c", READ, *paths], check=True, env=environment, capture_output=True)
+    run(READ, *(tmp_path / name for name in ("model.h5", "batch.npz", "found.json")))
     found = json.loads((tmp_path / "found.json").read_text())
     np.testing.assert_allclose(found["predict"], model.predict(x), rtol=1e-4, atol=1e-6)
     resumed = [model.train_on_batch(x, y)[0] for _ in range(3)]
     np.testing.assert_allclose(found["resume"], resumed, rtol=1e-4)
+
+
+def cudnn():
+    return Sequential(
+        [
+            L.Bidirectional(L.CuDNNLSTM(3, return_sequences=True), input_shape=(5, 4)),
+            L.CuDNNGRU(3, bias_initializer="random_normal"),
+        ]
+    )
+
+
+def enlarged():
+    return Sequential(
+        [L.UpSampling2D((2, 3), interpolation="bilinear_half_pixel", input_shape=(3, 4, 2))]
+    )
+
+
+def operations():
+    path = pathlib.Path(__file__).parent.parent / "data" / "foreign" / "tf_keras_operations.h5"
+    return load_model(path, compile=False)
+
+
+def test_the_dialect_of_tf_keras(tmp_path):
+    """What Keras 2.3.1 has no words for, or other ones."""
+    made = {}
+    for make in (cudnn, enlarged, operations):
+        model, path = make(), tmp_path / make.__name__
+        x = [random.rand(2, *tensor.shape[1:]).astype("float32") for tensor in model.inputs]
+        model.save(f"{path}.safetensors", include_optimizer=False)
+        command = [f"{path}.safetensors", f"{path}.h5", "--dialect", "tf_keras", "--check"]
+        assert main(command) == 0
+        np.savez(f"{path}.npz", **{f"x{i}": array for i, array in enumerate(x)})
+        made[path] = model.predict(x)
+    run(PREDICT, *made)
+    for path, wanted in made.items():
+        np.testing.assert_allclose(np.load(f"{path}.npy"), wanted, rtol=1e-4, atol=1e-6)
