@@ -17,8 +17,9 @@ class Options:
     """Options of `compile`; the defaults are the plain step.
 
     `accumulate_steps` is the number of batches whose mean gradient makes one step of the
-    optimizer. `precision` is None, "bf16" or "fp16": the model runs under `torch.autocast`,
-    losses and metrics in float32. `jit` is None, "compile" (`torch.compile`), "cudagraph", or a
+    optimizer; normalization layers see the single batches. `precision` is None, "bf16" or "fp16":
+    the model runs under `torch.autocast`, also when it evaluates and predicts, losses and metrics
+    in float32. `jit` is None, "compile" (`torch.compile`), "cudagraph", or a
     function that compiles functions, such as ``functools.partial(torch.compile, dynamic=True)``.
     """
 
