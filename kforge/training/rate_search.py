@@ -30,7 +30,7 @@ class RateSearch:
         self.learning_rates, self.losses = np.asarray(learning_rates), np.asarray(losses)
         self.smoothed = _exponential_mean(self.losses, smoothing)
         # The mean of few values is rough: its memory must fill first.
-        self.suggestion = self._steepest(min(round(1 / (1 - smoothing)), len(self.losses) // 4))
+        self.suggestion = self._steepest(min(round(1 / (1 - smoothing)), len(self.losses) // 2))
 
     def _steepest(self, start):
         known = np.flatnonzero(np.isfinite(self.smoothed))

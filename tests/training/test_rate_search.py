@@ -164,9 +164,10 @@ def test_smoothing_is_an_exponential_mean_corrected_for_its_start():
 def test_plot(monkeypatch):
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("agg")
-    axes = RateSearch([0.1, 0.2, 0.4], [3.0, 2.0, 2.5], 0.5).plot()
+    losses = [3.0, 2.0, 1.0, 2.5]
+    axes = RateSearch([0.1, 0.2, 0.4, 0.8], losses, 0.0).plot()
     assert axes.get_xscale() == "log" and len(axes.lines) == 3
-    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [3.0, 2.0, 2.5])
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), losses)
     pyplot.close(axes.figure)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install kforge\[plot\]"):
