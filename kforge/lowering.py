@@ -271,6 +271,8 @@ class Lowered:
 
     def carry_out(self, found):
         """Changes the variables, from what `compute` gave."""
+        if not self.changes:
+            return
         with torch.no_grad():
             for change, variable, positions, extra in self.changes:
                 if variable is None:
