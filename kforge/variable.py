@@ -93,8 +93,11 @@ class Variable(Symbolic):
     """A value that changes: weights, moving statistics, optimizer state.
 
     `native` is the tensor in torch's layout: a parameter if `trainable` and floating, else a
-    plain tensor. `constraint` is applied by optimizers after each update.
+    plain tensor. `constraint` is applied by optimizers after each update. `initial`, of a layer's
+    weight, gives a first value.
     """
+
+    initial = None
 
     def __init__(
         self, value, name="Variable", trainable=True, layout=None, constraint=None, device=None
@@ -197,6 +200,9 @@ class Variable(Symbolic):
     def __repr__(self):
         dtype = str(self.dtype).removeprefix("torch.")
         return f'<Variable "{self.name}" shape={self._keras_shape} dtype={dtype}>'
+
+    def __getstate__(self):
+        return {**vars(self), "initial": None}
 
     def __deepcopy__(self, memo):
         twin = Variable.__new__(Variable)

@@ -314,6 +314,24 @@ class Session:
         self.close()
 
 
+class Initialization(Fetch):
+    """Gives a layer's weight a first value again, drawn anew: ``layer.kernel.initializer.run()``.
+
+    Other variables have no `initializer`: they do not keep their first value.
+    """
+
+    def __init__(self, variable):
+        if variable.initial is None:
+            raise AttributeError(f"Variable {variable.name} does not keep its first value.")
+        self.variable = variable
+
+    def result(self, values):
+        """Sets the value."""
+        self.variable.assign(lowering.evaluate(self.variable.initial()))
+
+
+Variable.initializer = property(Initialization)
+
 _session = Session()
 
 

@@ -93,6 +93,12 @@ class Model(TrainingMethods, Layer):
         """Symbolic outputs, None before the model is built."""
         return self._graph.outputs if self._graph else vars(self).get("_outputs")
 
+    @outputs.setter
+    def outputs(self, outputs):
+        """Makes the model end there, as scripts do after ``model.layers.pop()``."""
+        self._modules.clear()
+        self._set_graph(self.inputs, list(outputs))
+
     @property
     def input_names(self):
         """Names of the input layers."""
@@ -104,15 +110,6 @@ class Model(TrainingMethods, Layer):
         if self._graph is None:
             return [f"output_{i + 1}" for i in range(len(self.outputs or []))]
         return [t._keras_history[0].name for t in self.outputs]
-
-    @property
-    def _feed_inputs(self):
-        """The inputs that data are for: those that are placeholders."""
-        return [t for t in self.inputs if t.op.func is symbolic.placeholder]
-
-    @property
-    def _feed_input_names(self):
-        return [t._keras_history[0].name for t in self._feed_inputs]
 
     @property
     def _input_layers(self):

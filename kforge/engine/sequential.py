@@ -96,6 +96,17 @@ class Sequential(Model):
             name, shape = f"{layer.name}_input", first.batch_input_shape
             self._chain.append(_input_layer(name, shape, first.dtype))
 
+    @property
+    def outputs(self):
+        """Symbolic outputs, None before the model is built."""
+        return Model.outputs.fget(self)
+
+    @outputs.setter
+    def outputs(self, outputs):
+        """Removes all layers after the one whose output it is."""
+        while self.outputs[0].key != outputs[0].key:
+            self.pop()
+
     def pop(self):
         """Removes the last layer. Raises `TypeError` if there is none."""
         if not self.layers:

@@ -50,6 +50,7 @@ class WeightHolder:
             layout=layout,
             constraint=constraints.get(constraint),
         )
+        variable.initial = functools.partial(initializer, shape, dtype=dtype)
         if pending:
             pending.add(variable, initializer, dtype)
         self._register(name or f"weight_{len(self.weights)}", variable)

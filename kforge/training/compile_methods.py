@@ -6,6 +6,7 @@ import warnings
 from .. import optimizers
 from .compile import Compiled
 from .data import model_device
+from .feeds import Feeds
 from .gathering import Gathering
 from .options import Options
 from .shared import over_processes
@@ -26,7 +27,7 @@ class _Told(list):
         self.tell(item)
 
 
-class CompileMethods:
+class CompileMethods(Feeds):
     """Methods of `Model` that say how it is trained. State: `optimizer`, `_compiled`, `_steps`."""
 
     optimizer = None

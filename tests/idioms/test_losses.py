@@ -201,6 +201,38 @@ def test_feeds_of_the_total_loss():
     close(found, 2 * np.mean((a - Y) ** 2) + 0.5 * np.mean((b - X[:, :1]) ** 2))
 
 
+def test_private_names_that_scripts_feed():
+    model = Sequential([Dense(3, input_shape=(4,))])
+    model.compile("sgd", "mse")
+    grads = model.optimizer.get_gradients(model.total_loss, model.trainable_weights)
+    symb_inputs = model._feed_inputs + model._feed_targets + model._feed_sample_weights
+    f = K.function(symb_inputs, grads)
+    x, y, sample_weight = model._standardize_user_data(X, Y)
+    norms = [np.sum(np.square(w)) for w in f(x + y + sample_weight)]
+    error = 2 * (model.predict(X) - Y) / Y.size
+    close(norms, [np.square(X.T @ error).sum(), np.square(error.sum(0)).sum()])
+    _, _, (weights,) = model._standardize_user_data(X, Y, class_weight=None, sample_weight=Y[:, 0])
+    close(weights, Y[:, 0])
+    assert model._feed_input_names == model.input_names
+    assert model._feed_output_names == model.output_names
+    assert model._feed_input_shapes == [(None, 4)] and model._feed_output_shapes == [(None, 3)]
+    assert model._feed_outputs == model.outputs and len(model._feed_loss_fns) == 1
+
+
+def test_tensors_appended_to_the_metrics():
+    x = Input((4,))
+    hidden = Dense(3, activation="relu", name="hidden")(x)
+    model = Model(x, Dense(3)(hidden))
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.metrics_names.append("activity")
+    model.metrics_tensors.append(K.mean(hidden, keepdims=True))
+    assert model.metrics_names == ["loss", "mae", "activity"]
+    wanted = Model(x, hidden).predict(X).mean()
+    close(model.test_on_batch(X, Y)[2], wanted)
+    history = model.fit(X, Y, batch_size=3, verbose=0, validation_data=(X, Y)).history
+    assert {"activity", "val_activity"} < history.keys() and len(history) == 6
+
+
 # ---- values ------------------------------------------------------------------------------------
 
 
@@ -261,6 +293,18 @@ def test_a_call_that_branches_on_values():
     model.add(Dense(1))
     model.compile("sgd", "mse")
     model.train_on_batch(X, X[:, :1])
+
+
+def test_a_call_that_evaluates_its_input():
+    class Rectify(Layer):
+        def call(self, inputs):
+            if K.eval(K.sum(inputs)) > 0:
+                return inputs
+            return K.zeros_like(inputs)
+
+    model = Sequential([Rectify(input_shape=(4,))])
+    close(model.predict(X), X)
+    close(model.predict(-X), 0)
 
 
 def test_a_lambda_that_closes_over_another_layers_tensor():

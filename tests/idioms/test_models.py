@@ -228,3 +228,35 @@ def test_a_policy_gradient_with_a_function_of_ones_own():
     for _ in range(20):
         assert train([X, chosen, gain]) == []
     assert model.predict(X)[:, 0].mean() > before[:, 0].mean()
+
+
+def test_a_model_cut_off_by_popping_layers():
+    x = Input((4,))
+    model = Model(x, Dense(2, name="top")(Dense(3, activation="tanh", name="features")(x)))
+    hidden = Model(x, model.get_layer("features").output).predict(X)
+    model.layers.pop()
+    model.outputs = [model.layers[-1].output]
+    model.layers[-1].outbound_nodes = []
+    close(model.predict(X), hidden)
+    assert [layer.name for layer in model.layers][1:] == ["features"] and len(model.weights) == 2
+    assert list(dict(model.named_parameters())) == ["features.kernel", "features.bias"]
+
+    chain = Sequential([Dense(3, input_shape=(4,)), Dense(2), Dense(1)])
+    chain.outputs = [chain.layers[0].output]
+    assert len(chain.layers) == 1 and chain.predict(X).shape == (6, 3)
+
+
+@pytest.mark.filterwarnings("ignore:kforge has no TensorFlow session")
+def test_weights_drawn_anew_in_a_session():
+    model = Sequential([Dense(3, input_shape=(4,), bias_initializer="ones"), Dense(2)])
+    model.layers[0].set_weights([np.zeros((4, 3)), np.zeros(3)])
+    session = K.get_session()
+    for layer in model.layers:
+        if hasattr(layer, "kernel_initializer"):
+            layer.kernel.initializer.run(session=session)
+        if hasattr(layer, "bias_initializer"):
+            layer.bias.initializer.run(session=session)
+    kernel, bias = model.layers[0].get_weights()
+    limit = np.sqrt(6 / 7)
+    assert 0 < np.abs(kernel).max() <= limit and bias.tolist() == [1, 1, 1]
+    assert not hasattr(K.variable(1.0), "initializer")
