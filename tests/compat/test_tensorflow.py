@@ -434,6 +434,75 @@ def test_signatures_say_what_a_map_gives(tf):
     assert tf.Session().run(y, {x: [[1, 2], [3, 4]]}).tolist() == [3, 7]
 
 
+@pytest.mark.parametrize("fed", [True, False])
+def test_diagonals_determinants_and_inverses(tf, fed):
+    a = np.array([[[2.0, 1.0], [4.0, 3.0]], [[1.0, 0.0], [5.0, -1.0]]], "float32")
+    x = tf.placeholder(tf.float32, [None, 2, 2]) if fed else tf.constant(a)
+    found = [tf.matrix_diag_part(x), tf.linalg.diag(x[:, 0]), tf.linalg.det(x), tf.linalg.inv(x)]
+    found += [tf.trace(x), tf.matrix_inverse(x, adjoint=True), tf.diag(x[0, 0]), tf.diag_part(x[1])]
+    assert [y.shape for y in found[:2]] == [(None, 2), (None, 2, 2)] or not fed
+    wanted = [
+        [[2, 3], [1, -1]],
+        [np.diag(row) for row in a[:, 0]],
+        np.linalg.det(a),
+        np.linalg.inv(a),
+        [5, 0],
+        np.linalg.inv(a.transpose(0, 2, 1)),
+        np.diag(a[0, 0]),
+        [1, -1],
+    ]
+    for got, want in zip(tf.Session().run(found, {x: a} if fed else {}), wanted):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="rank 1"):
+        tf.diag(x)
+
+
+def test_quotients_without_infinities(tf):
+    x = tf.placeholder(tf.float32, [None])
+    y = tf.math.divide_no_nan(1.0, x)
+    (grad,) = tf.gradients(y, [x])
+    assert [v.tolist() for v in tf.Session().run([y, grad], {x: [2, 0]})] == [[0.5, 0], [-0.25, 0]]
+
+
+def test_sums_of_segments(tf):
+    x, ids = tf.placeholder(tf.float32, [None, 2]), tf.placeholder(tf.int32, [None])
+    y = tf.unsorted_segment_sum(x, ids, 3)
+    assert y.shape == (3, 2)
+    found = tf.Session().run(y, {x: [[1, 2], [3, 4], [5, 6]], ids: [2, 0, 2]})
+    assert found.tolist() == [[3, 4], [0, 0], [6, 8]]
+
+
+def test_gradients_clipped_together(tf):
+    x = tf.placeholder(tf.float32, [2])
+    (a, none, b), total = tf.clip_by_global_norm([x, None, 2 * x], 1.0)
+    assert none is None
+    got = tf.Session().run([a, b, total], {x: [3, 4]})
+    np.testing.assert_allclose(got[0], np.array([3, 4]) / 5**1.5, 1e-6)
+    np.testing.assert_allclose(got[1], 2 * got[0], 1e-6)
+    assert got[2] == pytest.approx(5**1.5)
+    assert tf.Session().run(a, {x: [0.1, 0]}).tolist() == pytest.approx([0.1, 0])
+
+
+def test_functions_of_arrays(tf):
+    x = tf.placeholder(tf.float32, [None, 2])
+    rows = tf.py_func(lambda a: np.cumsum(a, axis=0), [x], tf.float32)
+    assert rows.shape == (None, 2) and rows.dtype == tf.float32
+    few, many = tf.py_func(lambda a: [a.min(), a.max(1)], [x], [tf.float64, tf.float32])
+    assert few.shape == () and many.shape == (None,)
+
+    def score(a):  # as scores of labels, which are all one in zeros
+        if len(np.unique(a)) < 2:
+            raise ValueError("Only one class present")
+        return a.mean()
+
+    found = tf.Session().run(
+        [rows, few, many, tf.numpy_function(score, [x], tf.float32)], {x: [[1, 2], [3, 4]]}
+    )
+    assert found[0].tolist() == [[1, 2], [4, 6]] and found[1] == 1 and found[3] == 2.5
+    assert found[2].tolist() == [2, 4]
+    assert tf.py_func(np.square, [torch.tensor([3.0])], tf.float32).tolist() == [9]
+
+
 def test_loops_end_after_so_many_turns(tf):
     found = tf.while_loop(lambda i: i < 100, lambda i: i * 2, [1], maximum_iterations=3)
     assert tf.Session().run(found) == 8

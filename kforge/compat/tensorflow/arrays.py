@@ -59,6 +59,7 @@ __all__ = [
     "to_int64",
     "transpose",
     "unique",
+    "unsorted_segment_sum",
     "unstack",
     "where",
     "zeros",
@@ -396,6 +397,16 @@ def scatter_nd(indices, updates, shape):
 def _scatter(indices, updates, shape):
     found = torch.zeros(sizes(shape), dtype=updates.dtype, device=updates.device)
     return found.index_put(tuple(indices.unbind(-1)), updates, accumulate=True)
+
+
+def unsorted_segment_sum(data, segment_ids, num_segments):
+    """Sums of the slices of `data` along axis 0 that have the same number among `segment_ids`."""
+    data, ids = convert(data), K.cast(convert(segment_ids), "int64")
+    return scatter_nd(ids.unsqueeze(-1), data, [num_segments, *_rest(data)])
+
+
+def _rest(x):
+    return [n if n is not None else K.shape(x)[i] for i, n in enumerate(x.shape) if i]
 
 
 def boolean_mask(tensor, mask, axis=0):

@@ -14,12 +14,14 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "clip_by_global_norm",
     "clip_by_norm",
     "clip_by_value",
     "count_nonzero",
     "cumprod",
     "cumsum",
     "div",
+    "div_no_nan",
     "einsum",
     "logical_xor",
     "matmul",
@@ -209,6 +211,13 @@ def _descends(direction):
     return direction == "DESCENDING"
 
 
+def div_no_nan(x, y):
+    """Quotients of each pair of elements; 0 where the divisor is."""
+    x, y = pair(x, y)
+    nothing = torch.eq(y, 0)
+    return torch.where(nothing, torch.zeros_like(y), x / torch.where(nothing, 1.0, y))
+
+
 def argmax(input, axis=None, output_type="int64"):
     """Index of the first maximum along an axis, the first one by default."""
     return K.cast(K.argmax(tensor(input), known(axis) or 0), output_type)
@@ -236,6 +245,19 @@ def _running(function, start):
 
 
 cumsum, cumprod = _running(K.cumsum, 0), _running(K.cumprod, 1)
+
+
+def clip_by_global_norm(t_list, clip_norm, use_norm=None):
+    """(tensors scaled down so that the norm of all together is at most `clip_norm`, that norm).
+
+    None among the tensors stays.
+    """
+    given = [convert(t) for t in t_list if t is not None]
+    if use_norm is None:
+        use_norm = torch.sqrt(sum(torch.sum(torch.square(t)) for t in given))
+    total = convert(use_norm)
+    scale = clip_norm / torch.clamp(total, min=clip_norm)
+    return [None if t is None else convert(t) * scale for t in t_list], total
 
 
 def norm(tensor, ord="euclidean", axis=None, keepdims=False):

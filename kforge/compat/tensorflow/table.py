@@ -8,7 +8,20 @@ import torch
 
 from ... import dimensions, symbolic
 from ...backend import session
-from . import VERSION, arrays, flow, image, nn, numeric, sets, summary, system, variables
+from . import (
+    VERSION,
+    arrays,
+    flow,
+    image,
+    matrices,
+    nn,
+    numeric,
+    python_functions,
+    sets,
+    summary,
+    system,
+    variables,
+)
 from .values import lenient
 
 __all__ = ["TABLES", "look_up", "names"]
@@ -74,6 +87,8 @@ TABLES = {
         **_of(variables),
         **_of(system),
         **_of(sets, "sparse_tensor_to_dense"),
+        **_of(matrices),
+        **_of(python_functions),
         **_DTYPES,
         "as_dtype": symbolic.torch_dtype,
         "device_scope": system.device,
@@ -105,13 +120,17 @@ TABLES = {
     "linalg": {
         **_of(numeric, "einsum", "matmul", "norm", "tensordot"),
         **_of(arrays, "band_part=matrix_band_part", "eye"),
+        **_of(matrices, "diag=matrix_diag", "diag_part=matrix_diag_part", "trace"),
+        **_of(matrices, "det=matrix_determinant", "inv=matrix_inverse"),
         "l2_normalize": nn.l2_normalize,
     },
     "logging": system.logging,
     "math": {
         **_of(numeric),
+        "divide_no_nan": numeric.div_no_nan,
         "floor_div": numeric.floordiv,
         "mod": numeric.floormod,
+        "unsorted_segment_sum": arrays.unsorted_segment_sum,
         **_of(nn, "in_top_k", "l2_normalize", "softmax", "softsign", "top_k", "zero_fraction"),
     },
     "nn": _of(nn),
