@@ -9,7 +9,7 @@ import torch
 
 from .. import lowering, symbolic
 from ..symbolic import KerasTensor, Op, leaves
-from .values import as_list, recorded, tensor
+from .values import recorded, tensor
 from .variables import cast
 
 __all__ = ["foldl", "foldr", "map_fn", "rnn"]
@@ -207,20 +207,26 @@ def _masked(body):
 def map_fn(fn, elems, name=None, dtype=None):
     """`fn` applied to each item along axis 0, the results stacked.
 
-    With a tuple of tensors `fn` takes and gives tuples, or gives one tensor of `dtype`.
+    With nested lists and tuples of tensors `fn` takes such ones, and gives any, of `dtype`.
     """
-    several = isinstance(elems, (list, tuple))
-    kinds = []
+    given, structures = [tensor(e) for e in symbolic.leaves(elems)], []
 
     def body(slices, carry):
-        found = fn(type(elems)(slices) if several else slices[0])
-        kinds.append(type(found) if isinstance(found, (list, tuple)) else None)
-        found = [tensor(t) for t in as_list(found)]
-        wanted = dtype if isinstance(dtype, (list, tuple)) else [dtype] * len(found)
+        found = fn(rebuilt(elems, slices))
+        structures.append(found)
+        found = [tensor(t) for t in symbolic.leaves(found)]
+        several = isinstance(dtype, (list, tuple))
+        wanted = symbolic.leaves(dtype) if several else [dtype] * len(found)
         return [t if d is None else cast(t, d) for t, d in zip(found, wanted)], carry
 
-    stacked, _, _ = _scan(body, [tensor(e) for e in as_list(elems)], [], [])
-    return stacked[0] if kinds[0] is None else kinds[0](stacked)
+    stacked, _, _ = _scan(body, given, [], [])
+    return rebuilt(structures[0], stacked)
+
+
+def rebuilt(structure, values):
+    """`structure`, nested lists and tuples, with its leaves replaced, in order."""
+    values = iter(values)
+    return symbolic._map(lambda _: next(values), structure)
 
 
 def foldl(fn, elems, initializer=None, name=None):

@@ -144,3 +144,10 @@ def test_maps_of_nothing():
     y, z = K.map_fn(lambda row: (K.square(row), K.sum(row)), x, dtype=("float32", "float32"))
     found = K.function([x], [y, z])([np.ones((0, 2))])
     assert [a.shape for a in found] == [(0, 2), (0,)]
+
+
+def test_maps_over_nested_tensors():
+    x, y = K.placeholder((None, 2)), K.placeholder((None,))
+    found = K.map_fn(lambda e: (e[0] * e[1][0], [e[1][0]]), [x, [y], []], dtype=("float32", [None]))
+    values = K.function([x, y], [found[0], found[1][0]])([[[1, 2], [3, 4]], [10, 20]])
+    assert [v.tolist() for v in values] == [[[10, 20], [60, 80]], [10, 20]]

@@ -75,8 +75,9 @@ def test_what_is_fed():
     ):
         np.testing.assert_array_equal(f([value])[0], A)
     np.testing.assert_array_equal(K.function(x, x)(A), A)
+    g = K.function([x], [x + A[:1]])
     with pytest.raises(ValueError, match=r"shape \(3, 2\) for tensor 'x:0', which has shape"):
-        f([A.T])
+        g([A.T])
     with pytest.raises(ValueError, match="takes 1 inputs"):
         f([A, A])
     with pytest.raises(TypeError, match="symbolic"):

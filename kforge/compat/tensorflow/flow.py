@@ -6,7 +6,7 @@ import torch
 
 from ... import backend as K
 from ... import lowering, symbolic
-from ...backend.loops import _probes, _scan, _Trace
+from ...backend.loops import _probes, _scan, _Trace, rebuilt
 from ...backend.session import Fetch
 from ...symbolic import KerasTensor, Op, Symbolic, torch_dtype
 from .values import apply, convert, recorded, tensor
@@ -31,12 +31,6 @@ __all__ = [
 _tuple = tuple
 
 
-def _rebuilt(structure, values):
-    """`structure`, nested lists and tuples, with its leaves replaced, in order."""
-    values = iter(values)
-    return symbolic._map(lambda _: next(values), structure)
-
-
 # ---- choices ------------------------------------------------------------------------------------
 
 
@@ -51,7 +45,7 @@ def cond(pred, true_fn=None, false_fn=None, strict=False):
         K.switch(pred, convert(a), convert(b))
         for a, b in zip(symbolic.leaves(yes), symbolic.leaves(no))
     ]
-    return _rebuilt(yes, found)
+    return rebuilt(yes, found)
 
 
 def case(pred_fn_pairs, default=None, exclusive=False, strict=False):
@@ -89,7 +83,7 @@ def while_loop(
 
     def unflatten(values):
         leaves = zip(symbolic.leaves(structure), values)
-        return _rebuilt(structure, [_unflow(like, v) for like, v in leaves])
+        return rebuilt(structure, [_unflow(like, v) for like, v in leaves])
 
     def turn(values):
         found = body(*unflatten(values))
@@ -199,7 +193,7 @@ def scan(fn, elems, initializer=None, reverse=False):
         start = [tensor(x) for x in symbolic.leaves(initializer)]
 
     def turn(slices, carry):
-        found = fn(_rebuilt(initializer, carry), _rebuilt(elems, slices))
+        found = fn(rebuilt(initializer, carry), rebuilt(elems, slices))
         found = [convert(x) for x in symbolic.leaves(found)]
         return found, found
 
@@ -209,7 +203,7 @@ def scan(fn, elems, initializer=None, reverse=False):
     if first is not None:
         pairs = zip(steps, first) if reverse else zip(first, steps)
         steps = [torch.cat(pair) for pair in pairs]
-    return _rebuilt(initializer, steps)
+    return rebuilt(initializer, steps)
 
 
 # ---- arrays of tensors --------------------------------------------------------------------------
