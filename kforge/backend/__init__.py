@@ -28,6 +28,6 @@ from .math import *
 from .nn import *
 from .random import *
 from .session import *
-from .session import _get_available_gpus
+from .session import _get_available_gpus, _is_tf_1
 from .shapes import *
 from .variables import *

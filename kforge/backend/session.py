@@ -388,6 +388,11 @@ def set_image_dim_ordering(dim_ordering):
     raise ValueError(f"Unknown dim_ordering: {dim_ordering!r}. Expected 'tf' or 'th'.")
 
 
+def _is_tf_1():
+    """Whether the TensorFlow that scripts find is of version 1; private, but met in scripts."""
+    return True
+
+
 def _get_available_gpus():
     """Names of the CUDA devices, as TensorFlow writes them; private, but met in scripts."""
     return [f"/device:GPU:{i}" for i in range(torch.cuda.device_count())]

@@ -27,7 +27,7 @@ __all__ = [
 
 def _check_list(layer, inputs, exactly=None):
     """`ValueError` unless there are at least two inputs, or `exactly` so many."""
-    count = len(inputs) if isinstance(inputs, list) else 1
+    count = len(inputs) if isinstance(inputs, (list, tuple)) else 1
     if count < 2 or count != (exactly or count):
         number = f"exactly {exactly}" if exactly else "at least 2"
         raise ValueError(
@@ -69,16 +69,17 @@ class _Merge(Layer):
     def _merge_function(self, inputs):
         raise NotImplementedError
 
+    def assert_input_compatibility(self, inputs):
+        """Checks that there are as many inputs as the layer needs."""
+        _check_list(self, inputs, self.inputs_needed)
+        super().assert_input_compatibility(inputs)
+
     def build(self, input_shape):
         _check_list(self, input_shape, self.inputs_needed)
         self.compute_output_shape(input_shape)
         self.built = True
 
     def call(self, inputs):
-        if not isinstance(inputs, (list, tuple)):
-            raise ValueError(
-                f"A merge layer should be called on a list of inputs (layer {self.name})."
-            )
         rank = max(len(x.shape) for x in inputs)
         return self._merge_function([_with_rank(x, rank) for x in inputs])
 
@@ -240,6 +241,8 @@ class Dot(_Merge):
     where there are none.
     """
 
+    inputs_needed = 2
+
     def __init__(self, axes, normalize=False, **kwargs):
         super().__init__(**kwargs)
         pair = isinstance(axes, (list, tuple)) and len(axes) == 2
@@ -258,7 +261,7 @@ class Dot(_Merge):
         return [axis % rank for axis, rank in zip(self._pair, ranks)]
 
     def build(self, input_shape):
-        _check_list(self, input_shape, exactly=2)
+        _check_list(self, input_shape, self.inputs_needed)
         a, b = input_shape
         i, j = self._axes_of((len(a), len(b)))
         outside = any(not -len(s) <= n < len(s) for s, n in zip(input_shape, self._pair))

@@ -22,7 +22,7 @@ from .stored import Origin, Stored, library
 
 __all__ = ["Reader", "Writer", "is_hdf5", "open_reader", "open_writer"]
 
-MAX_PATH = 1 << 14  # characters
+MAX_PATH = 1 << 17  # characters; Keras writes names of 32 thousand
 MAX_PARTS = 64
 MAX_NAMES = 200_000
 MAX_LIST = 1 << 16  # bytes of one attribute, a bound of the format itself

@@ -267,7 +267,11 @@ def _by_name(saved, layers, source, skip_mismatch, report):
                         "To leave such layers out, pass `skip_mismatch=True`."
                     ) from error
                 report.mismatched.append((layer.name, str(error)))
-                warnings.warn(f"Layer {layer.name!r} keeps its weights: {error}.", stacklevel=5)
+                warnings.warn(
+                    f"Layer {layer.name!r} keeps its weights. Skipping loading of others due to "
+                    f"mismatch with the file: {error}.",
+                    stacklevel=5,
+                )
         if not found:
             report.unused.append(entry.name)
     known = {*report.loaded, *(name for name, _ in report.mismatched)}

@@ -146,6 +146,12 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             return DiskBatches(*parts, shuffle, steps, rows=range(at)), held
         tensors, weighted, samples = adapt_arrays(self, x, y, sample_weight, class_weight)
         _check_steps(samples, steps)
+        if self.stateful and batch_size is None and steps is None and samples % 32:
+            raise ValueError(
+                "In a stateful network, you should only pass inputs with a number of samples that "
+                f"can be divided by the batch size. Found: {samples} samples. Batch size: 32, the "
+                f"default; pass `batch_size={size}`."
+            )
         if samples == 0:
             raise ValueError("There are no samples: the arrays have length 0.")
         at, device = _split(samples, split), model_device(self)

@@ -56,7 +56,7 @@ def convert_kernel(kernel):
 
 def _check_padding(padding, *known):
     if padding not in known:
-        raise ValueError(f"Invalid padding: {padding!r}. Expected one of {known}.")
+        raise AssertionError(f"Invalid padding: {padding!r}. Expected one of {known}.")
 
 
 def conv_output_length(input_length, filter_size, padding, stride, dilation=1):

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from .download import get_file, validate_file
+from .download import _hash_file, get_file, validate_file  # noqa: F401 - scripts use the first
 
 __all__ = [
     "GeneratorEnqueuer",

@@ -75,11 +75,15 @@ def validate_file(fpath, file_hash, algorithm="auto", chunk_size=65535):
         raise ValueError(f'Unknown hash algorithm: {algorithm!r}. Expected "md5" or "sha256".')
     if algorithm == "auto":
         algorithm = "sha256" if len(file_hash) == 64 else "md5"
+    return _hash_file(fpath, algorithm, chunk_size) == str(file_hash).lower()
+
+
+def _hash_file(fpath, algorithm="sha256", chunk_size=65535):
     hasher = hashlib.new(algorithm, usedforsecurity=False)
     with open(fpath, "rb") as file:
         while chunk := file.read(chunk_size):
             hasher.update(chunk)
-    return hasher.hexdigest() == str(file_hash).lower()
+    return hasher.hexdigest()
 
 
 def _cache_folder(cache_dir, cache_subdir):

@@ -19,6 +19,15 @@ from .generic_utils import to_list
 __all__ = ["ParallelModel", "multi_gpu_model", "replicate"]
 
 
+def _get_available_devices():
+    return ["/cpu:0", *(f"/gpu:{i}" for i in range(torch.cuda.device_count()))]
+
+
+def _normalize_device_name(name):
+    """The name of a device as TensorFlow has it, such as "/device:GPU:0", in short: "/gpu:0"."""
+    return "/" + ":".join(name.lower().replace("/", "").split(":")[-2:])
+
+
 def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
     """A model that computes each part of a batch on another GPU with the weights of `model`.
 
@@ -46,7 +55,7 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
             "For multi-gpu usage to be effective, call `multi_gpu_model` with `gpus >= 2`. "
             f"Received: `gpus={gpus}`; this machine has {count} GPU(s)."
         )
-    available = ["/cpu:0", *(f"/gpu:{i}" for i in range(count))]
+    available = _get_available_devices()
     wanted = ["/cpu:0", *(f"/gpu:{i}" for i in numbers)]
     if not set(wanted) <= set(available):
         raise ValueError(

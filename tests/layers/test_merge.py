@@ -102,6 +102,13 @@ def test_errors(make, message):
         make()
 
 
+def test_a_layer_that_is_built_still_needs_its_inputs():
+    for layer in (L.Subtract(), L.Concatenate(), L.Dot(1)):
+        layer([L.Input((3,)), L.Input((3,))])
+        with pytest.raises(ValueError, match="should be called on a list"):
+            layer([L.Input((3,))])
+
+
 def test_axes_must_be_numbers():
     with pytest.raises(TypeError, match="`axes`"):
         L.Dot("1")
