@@ -104,7 +104,7 @@ class Function:
                 raise TypeError(f"Input {i} of K.function should be a symbolic tensor. Got {x!r}.")
         self._fed = [x for i, x in enumerate(self.inputs) if i != self._phase_at]
         self._fed += fixed
-        self._fixed_values = list(fixed.values())
+        self._fixed = fixed
         self._feeds = [_Feed(x) for x in self._fed]
 
     def lowered(self, phase):
@@ -123,7 +123,7 @@ class Function:
                 f"{[x.name for x in self.inputs]}. Got {len(values)}."
             )
         phase = 0 if self._phase_at is None else int(bool(values.pop(self._phase_at)))
-        values += self._fixed_values
+        values += self._fixed.values()  # which scripts change between calls
         lowered = self.lowered(phase)
         fed = [feed(v) for feed, v in zip(self._feeds, values)]
         try:

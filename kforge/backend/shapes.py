@@ -135,12 +135,14 @@ def stack(x, axis=0):
 
 
 def tile(x, n):
-    """`n[i]` copies of the tensor along axis i; a number means one axis."""
+    """`n[i]` copies of the tensor along axis i; of fewer numbers, the last is for the last axis."""
     x, n = tensor(x), mixed_shape(n)
+    if isinstance(n, list):
+        n = [1] * (len(x.shape) - len(n)) + n
     if _dynamic(n):
         return apply(_tile, x, n)
     if len(n) != len(x.shape):
-        raise ValueError(f"`n` of K.tile needs {len(x.shape)} numbers, one an axis. Got {n}.")
+        raise ValueError(f"`n` of K.tile has more than {len(x.shape)} numbers, one an axis: {n}.")
     return x.repeat(n)
 
 
@@ -179,6 +181,8 @@ def _arange(start, stop, step, dtype, device):
     start, stop, step = (
         b.item() if isinstance(b, torch.Tensor) else b for b in (start, stop, step)
     )
+    if (stop - start) * step < 0:
+        stop = start  # nothing, as of NumPy
     return torch.arange(start, stop, step, dtype=dtype, device=device)
 
 
@@ -199,6 +203,11 @@ def slice(x, start, size):
     A size of -1 reaches to the end.
     """
     x, start, size = tensor(x), mixed_shape(start), mixed_shape(size)
+    if any(isinstance(n, list) and len(n) != len(x.shape) for n in (start, size)):
+        raise ValueError(
+            f"`start` and `size` of K.slice have one number for each of {len(x.shape)} axes. Got "
+            f"{start} and {size}."
+        )
     if not _dynamic(start, size):
         return _slice(x, start, size)
     if recorded(x, start, size) and any(map(_comes_from_data, leaves([start, size]))):

@@ -296,6 +296,9 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             passes = None if has_length(x) else steps * self._options.accumulate_steps
             options = (max_queue_size, workers, use_multiprocessing)
             x = self._stream(x, passes, "steps", *options, class_weight, shuffle, batch_size)
+        else:
+            self._prepare(x)
+            batch_size = self._batch_size(batch_size)
         batches, _ = self._batches(x, y, sample_weight, class_weight, batch_size, shuffle, None)
         return search_rate(self, batches, rates, smoothing, divergence)
 

@@ -56,8 +56,11 @@ def test_updates_follow_the_outputs():
 
 def test_keywords():
     x, y, w = K.placeholder(()), K.placeholder(()), K.variable(0.0)
-    f = K.function([x], [x + y], name="f", feed_dict={y: 5.0}, fetches=[K.update_add(w, x)])
+    fixed = {y: 5.0}
+    f = K.function([x], [x + y], name="f", feed_dict=fixed, fetches=[K.update_add(w, x)])
     assert f([2.0]) == [7] and K.get_value(w) == 2
+    fixed[y] = 6.0
+    assert f([2.0]) == [8]
     with pytest.raises(ValueError, match="Invalid argument 'colour' passed"):
         K.function([x], [x], colour=1)
 

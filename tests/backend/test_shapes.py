@@ -46,6 +46,16 @@ def test_copies_up_to_a_fixed_number():
     assert shape == (None, 4) and value.tolist() == [*A.tolist(), *A[:1].tolist() * 2]
 
 
+def test_copies_along_the_last_axes():
+    np.testing.assert_array_equal(K.eval(K.tile(A, 2)), np.tile(A, 2))
+    np.testing.assert_array_equal(K.eval(K.tile(A, (3, 1))), np.tile(A, (3, 1)))
+
+
+def test_a_range_may_be_empty():
+    assert K.eval(K.arange(K.constant(-1, dtype="int32"))).tolist() == []
+    assert K.eval(K.arange(5, K.constant(3, dtype="int32"))).tolist() == []
+
+
 def test_parts_to_the_end():
     np.testing.assert_array_equal(K.eval(K.slice(A, (1, 2), (-1, 1))), A[1:, 2:3])
 
@@ -91,8 +101,10 @@ def test_what_cannot_be_done():
         K.squeeze(x, 1)
     with pytest.raises(ValueError, match="takes a tensor with 2 axes"):
         K.repeat(K.ones((1, 2, 3)), 2)
-    with pytest.raises(ValueError, match="needs 2 numbers"):
-        K.tile(x, 2)
+    with pytest.raises(ValueError, match="more than 2 numbers"):
+        K.tile(x, (2, 1, 1))
+    with pytest.raises(ValueError, match="one number for each of 2 axes"):
+        K.slice(x, [0, 0, 0], [1, 1])
     with pytest.raises(ValueError, match="pairs"):
         K.spatial_2d_padding(K.ones((1, 2, 2, 1)), (1, 1))
     with pytest.raises(ValueError, match="interpolation"):

@@ -9,7 +9,7 @@ import torch
 from kforge import backend as K
 from kforge import optimizers
 from kforge.callbacks import Callback
-from kforge.layers import Dense, Input, concatenate
+from kforge.layers import Dense, Input, SimpleRNN, concatenate
 from kforge.models import Model, Sequential
 
 RNG = np.random.RandomState(0)
@@ -245,3 +245,13 @@ def test_one_batch_of_a_kind_seen_before_is_still_checked():
         model.train_on_batch(X, Y[:5])
     with pytest.raises(ValueError, match="to have shape"):
         model.predict(X[:, :2])
+
+
+def test_a_stateful_model_is_trained_with_its_batch_size():
+    model = Sequential([SimpleRNN(2, stateful=True, batch_input_shape=(2, 3, 1))])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 3, 1)), np.ones((4, 2))
+    with pytest.raises(ValueError, match=r"In a stateful network.*pass `batch_size=2`"):
+        model.fit(x, y, verbose=0)
+    model.fit(x, y, batch_size=2, verbose=0)
+    assert model.predict(x).shape == (4, 2)  # which takes the size that the model has
