@@ -143,6 +143,17 @@ def test_tf_keras_has_no_cudnn(folder):
     same([load_model("out.h5", compile=False).predict(x).round(5)], [model.predict(x).round(5)])
 
 
+def test_losses_that_tf_keras_has_under_another_name(folder):
+    model = net()
+    model.compile("sgd", "cosine_proximity", metrics={"dense": ["mae", "cosine"]})
+    model.save("model.h5")
+    assert main(["model.h5", "out.h5", "--dialect", "tf_keras"]) == 0
+    with h5py.File("out.h5") as file:
+        training = json.loads(file.attrs["training_config"])
+    assert training["loss"] == "cosine_similarity"
+    assert training["metrics"] == {"dense": ["mae", "cosine_similarity"]}
+
+
 FOREIGN = golden.DATA.parent / "foreign"
 
 

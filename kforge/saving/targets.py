@@ -30,6 +30,9 @@ MISSING = {
     },
 }
 
+# Losses and metrics that tf.keras has under another name only.
+RENAMED = {"cosine": "cosine_similarity", "cosine_proximity": "cosine_similarity"}
+
 # The arguments that cuDNN's layers do not have, since they are fixed there.
 PLAIN = {
     "CuDNNGRU": ("GRU", {"reset_after": True}),
@@ -53,6 +56,8 @@ def save_for(dialect, model, path):
             description = json.loads(dump_json(describe_model(model)))
     description = _expressed(description, dialect)
     training = training_config(model)
+    if dialect == "tf_keras":
+        training = _renamed(json.loads(dump_json(training)))
     with open_writer(path) as writer:
         write_model(writer, model, description, training, model.optimizer, version)
 
@@ -86,6 +91,14 @@ def _resizing(config, dialect):
     if config["interpolation"] == spoken:
         return {**config, "interpolation": "bilinear"}
     return config
+
+
+def _renamed(value):
+    if isinstance(value, dict):
+        return {name: _renamed(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item) for item in value]
+    return RENAMED.get(value, value) if isinstance(value, str) else value
 
 
 # ---- cuDNN --------------------------------------------------------------------------------------
