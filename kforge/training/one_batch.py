@@ -2,7 +2,7 @@
 
 from ..backend.values import as_list
 from . import loop
-from .arrays import array_inputs, same_length
+from .arrays import array_inputs
 from .data import adapt_arrays, check_batch, model_device, on_device
 from .drawn import draw, is_drawn
 from .plain import plain_batch, register_plain
@@ -80,7 +80,8 @@ class OneBatchMethods:
             (x,) = next(draw(x)) if is_drawn(x) else (x,)
             self._build_for(x)
             batch, step = on_device(array_inputs(self, x), model_device(self)), self._predict_step()
-            check_batch(self, same_length(batch, [], []))
+            # As in Keras, inputs may differ in length here: some models repeat the shorter ones.
+            check_batch(self, len(batch[0]) if batch else None)
             register_plain(self, self._functions, (PredictStep,), step, batch, x)
         return self._predicted(step, batch)
 

@@ -409,6 +409,19 @@ def test_scans_over_several_tensors(tf):
     assert tf.Session().run(firsts, {x: [1, 2, 3]}).tolist() == [6, 5, 3]
 
 
+def test_elements_at_coordinates_whose_number_is_not_known(tf):
+    x, places = tf.placeholder("float32", (None, 3)), tf.placeholder("int32", (None, None))
+    found = K.function([x, places], [tf.gather_nd(x, places)])([np.eye(3), [[0, 0], [2, 1]]])[0]
+    assert found.tolist() == [1.0, 0.0]
+
+
+def test_pixels_to_blocks_and_back_are_in_nn_too(tf):
+    x = tf.placeholder("float32", (1, 2, 2, 4))
+    found = tf.nn.space_to_depth(tf.nn.depth_to_space(x, 2), block_size=2)
+    value = np.arange(16.0).reshape(1, 2, 2, 4)
+    np.testing.assert_array_equal(K.function([x], [found])([value])[0], value)
+
+
 def test_sorted_either_way(tf):
     x = tf.placeholder(tf.float32, [None, 3])
     found = [tf.sort(x), tf.sort(x, axis=0), tf.argsort(x, direction="DESCENDING")]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kforge.layers import Dense, Dropout, Input
+from kforge.layers import Dense, Dropout, Input, Multiply
 from kforge.models import Model, Sequential
 
 RNG = np.random.RandomState(0)
@@ -94,3 +94,13 @@ def test_it_needs_a_loss_and_data_that_fit():
         linear().train_on_batch(X[:, :3], Y)
     with pytest.raises(ValueError, match="same number of samples"):
         linear().test_on_batch(X, Y[:5])
+
+
+def test_inputs_of_a_prediction_may_differ_in_length():
+    """A model may take one row of settings for the whole batch."""
+    a, b = Input((4,)), Input((4,))
+    model = Model([a, b], Multiply()([a, b]))
+    for _ in range(2):
+        np.testing.assert_allclose(model.predict_on_batch([X, X[:1]]), X * X[:1], rtol=1e-6)
+    with pytest.raises(ValueError, match="same number of samples"):
+        model.predict([X, X[:1]])

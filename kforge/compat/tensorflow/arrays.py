@@ -385,6 +385,8 @@ def gather_nd(params, indices):
     """The elements, or slices, of `params` at coordinates, the last axis of `indices`."""
     params, indices = convert(params), K.cast(convert(indices), "int64")
     count = indices.shape[-1]
+    if count is None:  # then of elements, not of slices
+        count = len(params.shape)
     return operator.getitem(params, tuple(indices[..., i] for i in builtins.range(count)))
 
 

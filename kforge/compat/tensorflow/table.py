@@ -133,7 +133,7 @@ TABLES = {
         "unsorted_segment_sum": arrays.unsorted_segment_sum,
         **_of(nn, "in_top_k", "l2_normalize", "softmax", "softsign", "top_k", "zero_fraction"),
     },
-    "nn": _of(nn),
+    "nn": {**_of(nn), **_of(arrays, "depth_to_space", "space_to_depth")},
     "random": _RANDOM,
     "sets": {**_of(sets, "set_intersection", "intersection=set_intersection")},
     "sparse": {"to_dense": sets.sparse_tensor_to_dense},
