@@ -99,9 +99,11 @@ def mixed(graph, dtype):
 def _in_float32(function):
     """`function`, a recurrence, in float32 where it cannot do with less."""
 
+    has_kernels = function in _RECURRENT
+
     def run(*args, **kwargs):
         device = args[0].device.type
-        if function in _RECURRENT and device == "cuda":
+        if has_kernels and device == "cuda":
             return function(*args, **kwargs)
         with torch.autocast(device, enabled=False):
             return function(*_map(_restored, args), **_map(_restored, kwargs))
