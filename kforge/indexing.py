@@ -64,7 +64,8 @@ def clipped_axes(shape, items, found):
             axis, result = axis + len(shape) - taken, result + len(shape) - taken
             continue
         if isinstance(item, slice):
-            cut = shape[axis] is None and (found[result] or 0) > 1
+            length = found[result]  # symbolic in exports, which need no more
+            cut = shape[axis] is None and isinstance(length, int) and length > 1
             axes += [result] if cut or _comes_from_data(item) else []
         axis += item is not None
         result += item is None or isinstance(item, slice)
