@@ -9,14 +9,13 @@ import torch
 from kforge import backend as K
 from kforge import losses, lowering, symbolic
 from kforge.layers import Input
+from kforge.training.compilable import make_compilable
 from tests import layer_cases
 
 # Cases in which something cannot be compiled, with what is compiled instead, and why.
 OTHER_ARGUMENTS = {
     "AlphaDropout": {"seed": None},  # with a seed it has a torch.Generator, which Dynamo refuses
 }
-# torch's LSTM for CPUs (oneDNN's) keeps a workspace for its gradient that AOTAutograd cannot keep.
-WITHOUT_GRADIENTS = {"LSTM", "CuDNNLSTM", "RNN"}
 # What they draw differs: compiled code draws in its own order.
 RANDOM = {
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
@@ -25,28 +24,27 @@ RANDOM = {
 
 
 def compiled(lowered):
-    """The generated function as one graph; raises where it would be several."""
+    """The generated function as one graph, as a step compiles it; raises where it is several."""
     torch._dynamo.reset()
+    make_compilable(lowered.module)
     return torch.compile(lowered.module, fullgraph=True, backend="aot_eager", dynamic=False)
 
 
-def run(function, lowered, inputs, with_gradients):
+def run(function, lowered, inputs):
     """Outputs, and the gradients of their sum for all weights and inputs that have one."""
     tensors = [*inputs, *lowered.captured]
     sources = [t.requires_grad_() for t in inputs if t.dtype.is_floating_point]
     sources += [t for t in lowered.captured if t.requires_grad]
-    with symbolic.executing(lowered.phase), torch.set_grad_enabled(with_gradients):
+    with symbolic.executing(lowered.phase):
         found = list(function(*tensors))
-    if not with_gradients:
-        return found
     total = sum(out.sum() for out in found if out.dtype.is_floating_point)
     grads = torch.autograd.grad(total, sources, allow_unused=True)
     return [*found, *(g for g in grads if g is not None)]
 
 
-def check(lowered, inputs, with_gradients=True, random=False):
-    found = run(compiled(lowered), lowered, inputs, with_gradients)
-    wanted = run(lowered.forward, lowered, inputs, with_gradients)
+def check(lowered, inputs, random=False):
+    wanted = run(lowered.forward, lowered, inputs)
+    found = run(compiled(lowered), lowered, inputs)
     assert len(found) == len(wanted)
     for f, w in zip(found, wanted):
         assert f.shape == w.shape and f.dtype is w.dtype
@@ -65,8 +63,7 @@ def lower_case(case, phase):
 
 @pytest.mark.parametrize("case", layer_cases.CASES, ids=repr)
 def test_a_layer_is_one_graph(case):
-    gradients = case.name not in WITHOUT_GRADIENTS
-    check(*lower_case(case, 1), gradients, random=case.name in RANDOM)
+    check(*lower_case(case, 1), random=case.name in RANDOM)
 
 
 def test_normalization_of_new_data_is_one_graph():
