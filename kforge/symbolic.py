@@ -97,7 +97,10 @@ class Symbolic:
             whole = tuple(items) if isinstance(item, tuple) else items[0]
             found = record(operator.getitem, base, whole)
         if isinstance(found, KerasTensor):
-            found.forget(indexing.clipped_axes(base.shape, items, found.shape))
+            # Subclasses have symbolic numbers where these have None.
+            shape = KerasTensor.shape.fget(base) if isinstance(base, KerasTensor) else base.shape
+            result = KerasTensor.shape.fget(found)
+            found.forget(indexing.clipped_axes(shape, items, result))
         return found
 
     def get_shape(self):
@@ -213,7 +216,8 @@ class KerasTensor(Symbolic):
     def forget(self, axes):
         """Makes the sizes of these axes unknown."""
         if axes:
-            shape = [None if a in axes else n for a, n in enumerate(self.shape)]
+            known = KerasTensor.shape.fget(self)
+            shape = [None if a in axes else n for a, n in enumerate(known)]
             likely = [_probe_tensor(shape, self.dtype, i).shape for i in (0, 1)]
             self.probes = tuple(
                 p.new_empty([q[a] if a in axes else n for a, n in enumerate(p.shape)])
