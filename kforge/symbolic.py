@@ -94,13 +94,12 @@ class Symbolic:
         if any(_is_number(it) for it in leaves(items)):
             found = record(indexing.at, base, tuple(items))
         else:
-            whole = tuple(items) if isinstance(item, tuple) else items[0]
-            found = record(operator.getitem, base, whole)
+            found = record(
+                operator.getitem, base, tuple(items) if type(item) is tuple else items[0]
+            )
         if isinstance(found, KerasTensor):
-            # Subclasses have symbolic numbers where these have None.
-            shape = KerasTensor.shape.fget(base) if isinstance(base, KerasTensor) else base.shape
-            result = KerasTensor.shape.fget(found)
-            found.forget(indexing.clipped_axes(shape, items, result))
+            shape = getattr(base, "_static", base.shape)
+            found.forget(indexing.clipped_axes(shape, items, found._static))
         return found
 
     def get_shape(self):
@@ -182,9 +181,8 @@ class KerasTensor(Symbolic):
         """The static shape, None where a size is unknown."""
         return self._declared if self._declared is not None else _static_shape(self.probes)
 
-    @property
-    def _keras_shape(self):
-        return tuple(self.shape)
+    _static = shape  # also where a subclass has symbolic numbers for None
+    _keras_shape = property(lambda self: tuple(self.shape))
 
     @_keras_shape.setter
     def _keras_shape(self, shape):
@@ -216,8 +214,7 @@ class KerasTensor(Symbolic):
     def forget(self, axes):
         """Makes the sizes of these axes unknown."""
         if axes:
-            known = KerasTensor.shape.fget(self)
-            shape = [None if a in axes else n for a, n in enumerate(known)]
+            shape = [None if a in axes else n for a, n in enumerate(self._static)]
             likely = [_probe_tensor(shape, self.dtype, i).shape for i in (0, 1)]
             self.probes = tuple(
                 p.new_empty([q[a] if a in axes else n for a, n in enumerate(p.shape)])
