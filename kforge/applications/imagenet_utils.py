@@ -135,7 +135,7 @@ def _obtain_input_shape(
             )
         return default
     if given is None:
-        return default if require_flatten else image(None, None)
+        given = default if require_flatten else image(None, None)
     if len(given) != 3:
         raise ValueError(f"`input_shape` must be a tuple of three integers. Got {given}.")
     sizes = given[1:] if first else given[:-1]

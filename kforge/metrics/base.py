@@ -206,11 +206,15 @@ class Sum(Reduce):
 
 @registry.register
 class MeanMetricWrapper(Mean):
-    """The weighted mean of ``fn(y_true, y_pred, **kwargs)``; `fn` may be the name of a metric."""
+    """The weighted mean of ``fn(y_true, y_pred, **kwargs)``; `fn` may be the name of a metric.
+
+    The weights of a layer as `fn` are the metric's, too: they are 0 when it starts anew.
+    """
 
     def __init__(self, fn, name=None, dtype=None, **kwargs):
         super().__init__(name=name, dtype=dtype)
         self._fn, self._fn_kwargs = registry.get(fn), kwargs
+        self.weights = [*getattr(self._fn, "weights", ()), *self.weights]
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds the values of a batch."""

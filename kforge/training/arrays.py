@@ -103,7 +103,9 @@ def _is_sample(data, shapes):
 def checked_array(data, shape, name, what):
     """`data` as an array or tensor of the rank and sizes of `shape`."""
     if not isinstance(data, torch.Tensor):
-        if hasattr(data, "values") and not isinstance(data, np.ndarray):  # a pandas frame
+        if hasattr(data, "toarray"):  # a SciPy sparse matrix
+            data = data.toarray()
+        elif hasattr(data, "values") and not isinstance(data, np.ndarray):  # a pandas frame
             data = data.values
         data = _as_numbers(data, name, what)
     if data.ndim == 0:

@@ -1,5 +1,7 @@
 """Helpers to test layers with."""
 
+import functools
+
 import numpy as np
 from numpy.testing import assert_allclose
 
@@ -7,7 +9,23 @@ from .. import backend as K
 from ..engine import Input, Model
 from ..registry import has_arg
 
-__all__ = ["get_test_data", "layer_test"]
+__all__ = ["get_test_data", "keras_test", "layer_test"]
+
+
+def keras_test(func):
+    """`func`, a test, as one that leaves the graph and its names as in a new program.
+
+    A decorator of Keras 2.0 to 2.2.
+    """
+
+    @functools.wraps(func)
+    def test(*args, **kwargs):
+        try:
+            return func(*args, **kwargs)
+        finally:
+            K.clear_session()
+
+    return test
 
 
 def get_test_data(

@@ -191,6 +191,14 @@ def test_arguments_that_do_not_go_together(arguments, message):
         applications.VGG16(**{"weights": None, **arguments})
 
 
+def test_shapes_for_networks_of_ones_own():
+    shape = applications.imagenet_utils._obtain_input_shape
+    assert shape(None, 224, 32, "channels_first", require_flatten=True) == (3, 224, 224)
+    assert shape(None, None, 32, "channels_first", require_flatten=False) == (3, None, None)
+    with pytest.raises(ValueError, match="should specify a static `input_shape`"):
+        shape(None, None, 32, "channels_first", require_flatten=True)
+
+
 def test_errors_of_single_networks():
     with pytest.raises(ValueError, match="depth multiplier must be 1"):
         applications.MobileNet(depth_multiplier=2)

@@ -6,6 +6,8 @@ import torch
 
 from kforge import backend as K
 from kforge import lowering, metrics, symbolic
+from kforge.layers import Dense, Layer
+from kforge.models import Sequential
 from kforge.registry import Configurable
 from tests import golden
 
@@ -207,6 +209,31 @@ def test_wrapped_function():
     config = {"name": "accuracy", "dtype": "float32", "fn": "categorical_accuracy"}
     again = metrics.deserialize({"class_name": "MeanMetricWrapper", "config": config})
     assert K.eval(again([[1.0, 0.0]], [[0.8, 0.2]])) == 1
+
+
+class Seen(Layer):
+    """A metric of Keras 2.1 and 2.2: a layer that counts the samples of all batches."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.stateful = True
+        self.samples = K.variable(0)
+
+    def __call__(self, y_true, y_pred):
+        new = self.samples + K.sum(K.ones_like(y_true))
+        self.add_update(K.update(self.samples, new), inputs=[y_true, y_pred])
+        return new
+
+
+def test_layers_as_metrics_start_anew():
+    counted = Seen(name="seen")
+    model = Sequential([Dense(1, input_dim=2)])
+    model.compile("sgd", "mse", metrics=[counted])
+    x, y = np.ones((6, 2)), np.ones((6, 1))
+    history = model.fit(x, y, batch_size=6, epochs=2, verbose=0, validation_data=(x, y)).history
+    assert history["seen"] == history["val_seen"] == [6, 6]
+    assert model.evaluate(x, y, batch_size=2, verbose=0)[1] == 4  # the mean of 2, 4 and 6
+    assert K.get_value(counted.samples) == 6
 
 
 def test_names():

@@ -23,6 +23,10 @@ def frame(x):
     return pytest.importorskip("pandas").DataFrame(x)
 
 
+def sparse(x, form="csr"):
+    return pytest.importorskip("scipy.sparse").coo_matrix(x).asformat(form)
+
+
 KINDS = {
     "list of arrays": lambda x: [x],
     "numbers": lambda x: x.tolist(),
@@ -35,6 +39,8 @@ KINDS = {
     "float64 tensor": lambda x: torch.from_numpy(x).double(),
     "frame": frame,
     "frame of objects": lambda x: frame(x).astype(object),
+    "sparse": sparse,
+    "sparse lists": lambda x: sparse(x, "lil"),
 }
 
 

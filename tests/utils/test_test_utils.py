@@ -5,7 +5,7 @@ import pytest
 
 from kforge import backend as K
 from kforge.layers import Dense, Dropout, Embedding, Layer
-from kforge.utils.test_utils import get_test_data, layer_test
+from kforge.utils.test_utils import get_test_data, keras_test, layer_test
 
 
 @pytest.mark.parametrize("shape", [(10,), (3, 2)])
@@ -62,3 +62,17 @@ def test_layers_that_do_not():
         layer_test(Dropout, {"rate": 0.5}, input_data=np.ones((2, 3)), expected_output=0)
     with pytest.raises(AssertionError, match="needs `input_shape` or `input_data`"):
         layer_test(Dense, {"units": 3})
+
+
+def test_tests_that_leave_no_names_behind():
+    @keras_test
+    def names(number, fails=False):
+        made = [Dense(1).name for _ in range(number)]
+        assert not fails
+        return made
+
+    K.clear_session()
+    with pytest.raises(AssertionError):
+        names(2, fails=True)
+    assert names(2) == names(number=2) == ["dense_1", "dense_2"]
+    assert names.__name__ == "names"
