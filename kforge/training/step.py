@@ -7,6 +7,7 @@ import torch
 from .. import lowering, symbolic
 from . import capture
 from .compilable import make_compilable
+from .indices import explained
 from .options import Options
 from .precision import lower_marked, mixed
 
@@ -43,6 +44,14 @@ class _Step:
             self.forward = mixed(module.graph, options.dtype)
         self.captured = self.lowered.captured
 
+    def compute(self, batch):
+        """All that `lowered` gives for a batch."""
+        try:
+            with symbolic.executing(self.phase):
+                return self.forward(*batch, *self.captured)
+        except IndexError as error:
+            raise explained(error, self.lowered.module, [*batch, *self.captured]) from error
+
 
 class TrainStep(_Step):
     """Forward, backward, updates of statistics and metrics, optimizer step. Gives the loss."""
@@ -73,8 +82,7 @@ class TrainStep(_Step):
     def differentiate(self, batch):
         """The loss, and its gradients; statistics and metrics take note. Gradients are then off."""
         _set_grad_enabled(True)
-        with symbolic.executing(1):
-            found = self.forward(*batch, *self.captured)
+        found = self.compute(batch)
         loss = found[0]
         if loss.dim():
             loss = loss.mean()
@@ -213,8 +221,7 @@ class TestStep(_Step):
 
     def run(self, batch):
         """The loss; metrics take note."""
-        with symbolic.executing(0):
-            found = self.forward(*batch, *self.captured)
+        found = self.compute(batch)
         if self.lowered.changes:
             self.lowered.carry_out(found)
         loss = found[0].detach()
@@ -231,8 +238,7 @@ class PredictStep(_Step):
         self.aliases = _may_alias(self.lowered)
 
     def __call__(self, batch):
-        with symbolic.executing(0):
-            found = self.forward(*batch, *self.captured)
+        found = self.compute(batch)
         if self.lowered.changes:
             self.lowered.carry_out(found)
         return found[: self.count]
