@@ -76,6 +76,14 @@ def test_every_form_of_import(keras):
     assert importlib.util.find_spec("keras.layers") is not None
 
 
+def test_what_scripts_take_from_topology(keras):
+    from keras.engine.topology import _to_list, load_weights_from_hdf5_group_by_name
+
+    assert _to_list(1) == [1]
+    name = "load_weights_from_hdf5_group_by_name"
+    assert load_weights_from_hdf5_group_by_name is getattr(kforge.saving, name)
+
+
 def test_a_kforge_file_is_never_loaded_twice(keras):
     import keras.symbolic
 
@@ -134,6 +142,19 @@ def test_processes_that_never_import_keras_pay_nothing(keras):
     code = "import sys; print('kforge' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False False\n"
+
+
+def test_companions_have_the_modules_of_their_own(keras):
+    from keras_preprocessing.image import affine_transformations, iterator
+    from keras_preprocessing.image.affine_transformations import apply_affine_transform
+    from keras_preprocessing.image.image_data_generator import ImageDataGenerator
+    from keras_preprocessing.image.numpy_array_iterator import NumpyArrayIterator
+    from keras_preprocessing.image.utils import load_img
+
+    assert affine_transformations.apply_affine_transform is apply_affine_transform
+    things = apply_affine_transform, ImageDataGenerator, NumpyArrayIterator, load_img
+    for thing in (*things, iterator.Iterator):
+        assert getattr(kforge.preprocessing.image, thing.__name__) is thing
 
 
 def test_companions_give_way_to_what_is_installed(keras, tmp_path, monkeypatch):

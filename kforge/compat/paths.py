@@ -89,7 +89,9 @@ HOMES = {
     "engine.input_layer": "Input InputLayer",
     "engine.network": "network=",
     "engine.saving": (
-        "saving= load_model model_from_config model_from_json model_from_yaml save_model"
+        "saving= load_model load_weights_from_hdf5_group load_weights_from_hdf5_group_by_name"
+        " model_from_config model_from_json model_from_yaml preprocess_weights_for_loading"
+        " save_model save_weights_to_hdf5_group"
     ),
     "engine.sequential": "Sequential",
     "engine.training": "Model Network=Model Container=Model",
@@ -129,8 +131,8 @@ HOMES = {
     "utils.generic_utils": (
         "generic_utils= Progbar deserialize_keras_object func_dump func_load has_arg is_all_none"
         " object_list_uid serialize_keras_object slice_arrays _slice_arrays=slice_arrays to_list"
-        " transpose_shape"
-        " unpack_singleton"
+        " transpose_shape unpack_singleton"
+        " _is_all_none=is_all_none _object_list_uid=object_list_uid _to_list=to_list"
     ),
     "utils.io_utils": (
         "H5Dict ask_to_proceed_with_overwrite load_from_binary_h5py save_to_binary_h5py"
@@ -143,6 +145,17 @@ HOMES = {
 
 #: Packages that Keras 2.2 and 2.3 brought along; kforge stands for those that are not installed.
 COMPANIONS = {"keras_applications": "applications", "keras_preprocessing": "preprocessing"}
+
+#: Their modules that Keras does not show.
+COMPANION_MODULES = {
+    "preprocessing.image.affine_transformations": "preprocessing.image.transforms",
+    "preprocessing.image.dataframe_iterator": "preprocessing.image.dataframe_iterator",
+    "preprocessing.image.directory_iterator": "preprocessing.image.directory_iterator",
+    "preprocessing.image.image_data_generator": "preprocessing.image.generator",
+    "preprocessing.image.iterator": "preprocessing.image.iterator",
+    "preprocessing.image.numpy_array_iterator": "preprocessing.image.array_iterator",
+    "preprocessing.image.utils": "preprocessing.image.files",
+}
 
 _SERIAL = "K deserialize_keras_object serialize_keras_object"
 _LAYERS = "InputSpec K Layer activations constraints initializers interfaces regularizers"
@@ -166,7 +179,9 @@ SHOWN = {
     "datasets.reuters": "get_file",
     "engine": (
         "Container Input InputLayer InputSpec Layer Merge Model Network Node get_source_inputs"
-        " merge"
+        " load_weights_from_hdf5_group load_weights_from_hdf5_group_by_name merge"
+        " preprocess_weights_for_loading save_weights_to_hdf5_group _is_all_none _object_list_uid"
+        " _to_list"
     ),
     "engine.base_layer": (
         "K Node count_params disable_tracking has_arg initializers interfaces is_all_none"
@@ -309,13 +324,17 @@ def _register(modules):
     companions = {n: p for n, p in COMPANIONS.items() if importlib.util.find_spec(n) is None}
     for path, module in modules.items():
         _set(sys.modules, f"keras.{path}" if path else "keras", module)
-        for name, root in companions.items():
+    own = COMPANION_MODULES if "keras_preprocessing" in companions else {}
+    own = {path: _load(target) for path, target in own.items()}
+    for name, root in companions.items():
+        for path, module in {**modules, **own}.items():
             if path == root or path.startswith(root + "."):
                 _set(sys.modules, name + path[len(root) :], module)
-    for path in ALIASES:
+    shown = {path: modules[path] for path in ALIASES if path in modules}
+    for path, module in {**shown, **own}.items():
         parent, _, name = path.rpartition(".")
-        if path in modules and parent in modules and not hasattr(modules[parent], name):
-            _set(vars(modules[parent]), name, modules[path])
+        if parent in modules and not hasattr(modules[parent], name):
+            _set(vars(modules[parent]), name, module)
 
 
 def _load(target):
