@@ -50,7 +50,7 @@ _MOVED = {
     "backend.cntk_backend": "backend",
     "backend.common": "backend",
     "backend.load_backend": "backend",
-    "backend.numpy_backend": "backend",
+    "backend.numpy_backend": "backend.numpy_backend",
     "backend.tensorflow_backend": "backend",
     "backend.theano_backend": "backend",
     "callbacks.callbacks": "callbacks",
