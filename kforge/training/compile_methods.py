@@ -135,6 +135,13 @@ class CompileMethods(Feeds):
             )
 
     @property
+    def loss_functions(self):
+        """The `Loss` of each output, None for one without; there is none before `compile`."""
+        if self._compiled is None:
+            raise AttributeError("loss_functions: the model is not compiled, or was not built yet.")
+        return [endpoint.loss for endpoint in self._compiled.endpoints]
+
+    @property
     def metrics_names(self):
         """Names of the values that training reports, "loss" first. See `metrics_tensors`."""
         names = self._compiled.metrics_names if self._compiled else ["loss"]

@@ -148,3 +148,12 @@ def test_compiling_again_keeps_weights_and_replaces_the_optimizer():
     model.optimizer = type(model.optimizer)(0.5)  # also without compiling
     model.train_on_batch(X, [U, V])
     assert model.optimizer.iterations.numpy() == 1
+
+
+def test_loss_functions_are_those_of_the_outputs():
+    model = two_outputs()
+    assert not hasattr(model, "loss_functions")
+    model.compile("sgd", ["mse", None])
+    first, second = model.loss_functions
+    assert isinstance(first, losses.Loss) and first.name == "mean_squared_error"
+    assert second is None
