@@ -281,18 +281,21 @@ class Session:
             wanted += [x] if isinstance(x, Symbolic) else x.operations
         found = iter(self._function(list(feeds), wanted)(list(feeds.values())))
 
+        def value(x):
+            return None if lowering.is_effect(x) else next(found)
+
         def result(x):
-            if isinstance(x, Symbolic):
-                return next(found)
-            return x.result([next(found) for _ in x.operations])
+            return value(x) if isinstance(x, Symbolic) else x.result(list(map(value, x.operations)))
 
         return _map(result, fetches)
 
     def _function(self, fed, wanted):
         key = (*map(id, fed), None, *map(id, wanted))
         if key not in self._functions:
+            effects = [x for x in wanted if lowering.is_effect(x)]
+            outputs = [x for x in wanted if not lowering.is_effect(x)]
             # The tensors are kept with the function, so that no others get their ids.
-            self._functions[key] = (Function(fed, wanted), fed, wanted)
+            self._functions[key] = (Function(fed, outputs, effects), fed, wanted)
             if len(self._functions) > self._kept:
                 self._functions.popitem(last=False)
         self._functions.move_to_end(key)

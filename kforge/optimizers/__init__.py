@@ -4,6 +4,7 @@ import torch
 
 from ..registry import Registry
 from .base import Optimizer, clip_norm
+from .graph import GraphOptimizer
 from .updates import SGD, Adadelta, Adagrad, Adam, Adamax, Nadam, RMSprop, TFOptimizer
 
 __all__ = [
@@ -57,8 +58,11 @@ def deserialize(config, custom_objects=None):
 def get(identifier):
     """An optimizer of what a user may write for it.
 
-    That is an optimizer, a name, a config, or an optimizer of torch (see `TFOptimizer`).
+    That is an optimizer, a name, a config, or an optimizer of torch or of `tf.train` (see
+    `TFOptimizer`).
     """
+    if isinstance(identifier, GraphOptimizer):
+        return TFOptimizer(identifier)
     if isinstance(identifier, Optimizer):
         return identifier
     if isinstance(identifier, str):

@@ -240,20 +240,26 @@ class Nadam(Optimizer):
 
 
 class TFOptimizer(Optimizer):
-    """An optimizer of torch in Keras's place.
+    """An optimizer of torch, or of `tf.train`, in Keras's place.
 
-    `optimizer` is a `torch.optim.Optimizer` over the parameters of the model, or a function that
-    makes one of a list of parameters. Its state is not part of saved models.
+    `optimizer` is a `torch.optim.Optimizer` over the parameters of the model, a function that
+    makes one of a list of parameters, or one of `tf.train`. Its state is not part of saved models.
     """
 
     def __init__(self, optimizer):
         super().__init__()
         self.optimizer = optimizer
-        self.iterations = Scalar(0, "TFOptimizer/iterations", torch.int64)
+        if isinstance(optimizer, Optimizer):
+            self.iterations = optimizer.iterations
+        else:
+            self.iterations = Scalar(0, "TFOptimizer/iterations", torch.int64)
 
     def prepare(self, params):
         """See `Optimizer.prepare`."""
         params = list(params)
+        if isinstance(self.optimizer, Optimizer):
+            self._step = self.optimizer.prepare(params)
+            return self._step
         if not isinstance(self.optimizer, torch.optim.Optimizer):
             self.optimizer = self.optimizer([p.native for p in params])
         known = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
@@ -276,4 +282,4 @@ class TFOptimizer(Optimizer):
 
     def get_config(self):
         """Raises `NotImplementedError`."""
-        raise NotImplementedError("An optimizer of torch has no config that Keras understands.")
+        raise NotImplementedError("No optimizer but Keras's own has a config.")

@@ -17,7 +17,7 @@ def training_config(model):
         return None
     if isinstance(optimizer, optimizers.TFOptimizer):
         warnings.warn(
-            "The model is saved without its optimizer, which is one of torch: compile it again "
+            "The model is saved without its optimizer, which is not one of Keras: compile it again "
             "after loading.",
             stacklevel=4,
         )

@@ -57,6 +57,7 @@ MODULES = {
     "sparse": "sparse",
     "summary": "summary",
     "test": "test",
+    "train": "train",
 }
 
 # Modules of TensorFlow that scripts reach through `keras.backend`, which imported them.

@@ -8,6 +8,7 @@ import torch
 
 from ... import dimensions, symbolic
 from ...backend import session
+from ...optimizers import graph
 from . import (
     VERSION,
     arrays,
@@ -139,6 +140,7 @@ TABLES = {
     "sparse": {"to_dense": sets.sparse_tensor_to_dense},
     "summary": _of(summary, "FileWriter", "merge", "merge_all", "scalar"),
     "test": system.test,
+    "train": {**_of(graph), "Optimizer": graph.GraphOptimizer},
 }
 
 # What needs a package that may not be installed, made when it is asked for.
