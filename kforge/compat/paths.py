@@ -333,7 +333,8 @@ def _register(modules):
     shown = {path: modules[path] for path in ALIASES if path in modules}
     for path, module in {**shown, **own}.items():
         parent, _, name = path.rpartition(".")
-        if parent in modules and not hasattr(modules[parent], name):
+        taken = name in SHOWN.get(parent, "").split() or hasattr(modules.get(parent), name)
+        if parent in modules and not taken:
             _set(vars(modules[parent]), name, module)
 
 
