@@ -44,6 +44,7 @@ class GraphOptimizer(Optimizer):
     """
 
     initial = {}  # noqa: RUF012  (a class's own or an object's, never changed)
+    _later = slice(0, 0)
 
     def _set_up_as(self, name, learning_rate, epsilon=None, **scalars):
         if isinstance(learning_rate, KerasTensor):
@@ -97,6 +98,10 @@ class GraphOptimizer(Optimizer):
     def minimize(self, loss, global_step=None, var_list=None, name=None):
         """An operation that makes one step towards a smaller `loss`."""
         return self.apply_gradients(self.compute_gradients(loss, var_list), global_step)
+
+    def get_config(self):
+        """Raises `NotImplementedError`."""
+        raise NotImplementedError("No optimizer but Keras's own has a config.")
 
     def _new_slot(self, name, index, param):
         slot = super()._new_slot(name, index, param)

@@ -283,3 +283,8 @@ class TFOptimizer(Optimizer):
     def get_config(self):
         """Raises `NotImplementedError`."""
         raise NotImplementedError("No optimizer but Keras's own has a config.")
+
+    @classmethod
+    def from_config(cls, config):
+        """Raises `NotImplementedError`."""
+        raise NotImplementedError("No optimizer but Keras's own can be made of a config.")

@@ -102,3 +102,19 @@ def test_compile_wraps_it():
     assert model.train_on_batch(*data) < first
     assert K.eval(model.optimizer.iterations) == 2
     assert isinstance(model.optimizer.iterations, variable.Variable)
+
+
+def test_there_is_no_config():
+    for optimizer in (graph.AdamOptimizer(), optimizers.TFOptimizer(graph.AdamOptimizer())):
+        with pytest.raises(NotImplementedError, match="has a config"):
+            optimizer.get_config()
+    with pytest.raises(NotImplementedError, match="made of a config"):
+        optimizers.TFOptimizer.from_config({})
+
+
+def test_state_has_one_length():
+    optimizer = graph.AdamOptimizer()
+    optimizer.prepare([K.variable(1.0), K.variable(2.0)])
+    assert len(optimizer.variables()) == 5
+    with pytest.raises(ValueError, match=r"weight list \(3\) does not match"):
+        optimizer.set_weights(optimizer.get_weights()[:3])
