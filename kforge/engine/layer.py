@@ -117,7 +117,10 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         name = kwargs.get("name")
         self.name = name or self.name or automatic_name(type(self).__name__)
         self._trainable = kwargs.get("trainable", True)
-        self.dtype = kwargs.get("dtype") or kwargs.get("input_dtype") or config.floatx()
+        dtype = kwargs.get("dtype") or kwargs.get("input_dtype") or config.floatx()
+        if not isinstance(dtype, str):
+            dtype = str(symbolic.torch_dtype(dtype)).removeprefix("torch.")
+        self.dtype = dtype
         if "batch_input_shape" in kwargs:
             self.batch_input_shape = _as_shape(kwargs["batch_input_shape"])
         elif "input_shape" in kwargs:

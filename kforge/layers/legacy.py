@@ -197,14 +197,16 @@ def Merge(
 ):
     """The layer that merges tensors in Keras 1's way `mode`: `Concatenate`, `Dot`, `Add`, ...
 
-    `mode` may be a function of the list of tensors. With `layers`, models or configs of them, it
-    is a model of their inputs that merges what they give.
+    `mode` may be a function of the list of tensors, `output_mask` one of the list of their masks.
+    With `layers`, models or configs of them, it is a model of their inputs that merges what they
+    give.
     """
     if mode not in MODES and not callable(mode):
         raise ValueError(f"Invalid merge mode: {mode!r}. Expected one of {[*MODES]}.")
     kwargs = {k: v for k, v in kwargs.items() if k in ("trainable", "dtype")}
     if callable(mode):
-        made = Lambda(mode, output_shape, output_mask, arguments, name=name, **kwargs)
+        mask = (lambda inputs, masks: output_mask(masks)) if callable(output_mask) else output_mask
+        made = Lambda(mode, output_shape, mask, arguments, name=name, **kwargs)
     elif mode == "concat":
         made = Concatenate(concat_axis, name=name, **kwargs)
     elif mode in ("dot", "cos"):

@@ -388,6 +388,19 @@ def test_merged_branches_begin_a_sequential_model():
     assert model.output_shape == (None, 9)
 
 
+def test_merged_masks_are_a_function_of_masks():
+    inputs = [L.Input((2, 1)), L.Input((3, 1))]
+    with pytest.warns(UserWarning, match=r"Lambda"):
+        merged = L.merge(
+            [L.Masking()(x) for x in inputs],
+            mode=lambda tensors: K.concatenate(tensors, axis=1),
+            output_mask=lambda masks: K.concatenate(masks, axis=1),
+        )
+    told = K.function(inputs, [merged._keras_mask])
+    (mask,) = told([np.array([[[0.0], [1.0]]]), np.array([[[2.0], [0.0], [3.0]]])])
+    np.testing.assert_array_equal(mask, [[False, True, True, False, True]])
+
+
 def test_merge():
     a, b = L.Input((2,)), L.Input((2,))
     values = [np.array([[3.0, 4.0]]), np.array([[4.0, 3.0]])]

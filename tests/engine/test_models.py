@@ -19,7 +19,7 @@ from kforge.layers import (
     add,
     concatenate,
 )
-from kforge.models import Model, Sequential
+from kforge.models import Model, Sequential, model_from_json
 
 X = np.random.RandomState(0).randn(5, 4).astype("float32")
 
@@ -207,6 +207,21 @@ def test_the_dtype_of_a_model_is_that_of_its_own_weights():
             self.count = self.add_weight("count", [], initializer="ones")
 
     assert K.dtype(Counter().count) == "int64"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, np.float16, np.dtype("float16"), "float16"])
+def test_a_layer_names_its_dtype(dtype):
+    layer = Dense(2, dtype=dtype)
+    assert layer.dtype == layer.get_config()["dtype"] == "float16"
+
+
+def test_a_chain_that_a_model_begins_can_be_written():
+    x = Input((4,))
+    chain = Sequential([Model(x, Dense(3)(x)), Dense(1)])
+    model = Model(chain.input, chain.output)
+    again = model_from_json(model.to_json())
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
 def test_adding_and_removing():
