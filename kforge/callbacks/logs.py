@@ -5,17 +5,26 @@ import re
 __all__ = ["Logs", "other_spelling"]
 
 
+# Metrics, before 2.3 under their full names ("acc" for accuracy), since then as they were given.
+_SHORT = {
+    "acc": "accuracy",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "mse": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+}
+_OTHER = {**_SHORT, **{long: short for short, long in _SHORT.items()}}
+_NAME = re.compile(rf"(.*_)?({'|'.join(_OTHER)})(_\d+)?")
+
+
 def other_spelling(name):
     """What other versions of Keras call a value: "val_acc" for "val_accuracy"; None: the same."""
-    match = re.fullmatch(r"(.*_)?(acc|accuracy)(_\d+)?", name) if isinstance(name, str) else None
-    if match is None:
-        return None
-    other = "acc" if match[2] == "accuracy" else "accuracy"
-    return f"{match[1] or ''}{other}{match[3] or ''}"
+    match = _NAME.fullmatch(name) if isinstance(name, str) else None
+    return match and f"{match[1] or ''}{_OTHER[match[2]]}{match[3] or ''}"
 
 
 class Logs(dict):
-    """A dictionary of values by name that also answers to the other spelling of accuracies.
+    """A dictionary of values by name that also answers to the other spelling of metrics.
 
     Each value is listed once, under the name that it was given.
     """

@@ -233,9 +233,10 @@ class Exporter(lowering.Builder):
             raise self.impossible(op)
         args = tuple(self.value(x) for x in inputs)
         if op.func not in self.copies:
-            name = self.names.new(op.scope.replace("/", ".") or "module")
-            self.copies[op.func] = name
-            self.modules[name] = copy.deepcopy(op.func.module)
+            module, name = copy.deepcopy(op.func.module), op.scope.replace("/", ".") or "module"
+            self.names.taken -= {f"{name}.{own}" for own in module.state_dict()}
+            name = self.copies[op.func] = self.names.new(name)
+            self.modules[name] = module
         node = self.graph.call_module(self.copies[op.func], args)
         if not op.func.several:
             self.nodes[op, 0] = node

@@ -21,7 +21,7 @@ __all__ = ["LazyLogs", "Results", "fit", "predict", "run_epoch", "should_run_val
 class LazyLogs(MutableMapping):
     """Logs of a batch whose values are computed, and read from the device, when asked for.
 
-    They answer to both spellings of accuracies. `total` is the sum of loss times size over the
+    They answer to both spellings of metrics. `total` is the sum of loss times size over the
     `count` samples of the epoch so far.
     """
 

@@ -12,6 +12,8 @@ from kforge.callbacks.logs import Logs, other_spelling
         ("val_acc", "val_accuracy"),
         ("out_1_acc", "out_1_accuracy"),
         ("acc_1", "accuracy_1"),
+        ("mae", "mean_absolute_error"),
+        ("val_mse", "val_mean_squared_error"),
     ],
 )
 def test_spellings(older, newer):
@@ -19,7 +21,7 @@ def test_spellings(older, newer):
     assert other_spelling(newer) == older
 
 
-@pytest.mark.parametrize("name", ["loss", "accurate", "macc", "val_loss", 3, None])
+@pytest.mark.parametrize("name", ["loss", "accurate", "macc", "rmse", "val_loss", 3, None])
 def test_other_names_have_one(name):
     assert other_spelling(name) is None
 

@@ -154,7 +154,6 @@ for label, name in {
     "here": b"dense/./kernel:0",
     "empty_part": b"dense//kernel:0",
     "empty": b"",
-    "long": b"x" * 20_000,
     "deep": b"/".join([b"x"] * 100),
 }.items():
 
@@ -163,6 +162,11 @@ for label, name in {
 
     weight_name.__name__ = f"weight_name_{label}"
     hostile("is not a name that Keras gives")(weight_name)
+
+
+@hostile(r"/dense/x+\.\.\.x+ is missing, though the file has its name", DamagedFileError)
+def weight_name_as_long_as_can_be(file, canary):
+    names(file, b"x" * 64_000)
 
 
 @hostile("is not a name that Keras gives")
