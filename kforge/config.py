@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 import tempfile
 import threading
 from collections import defaultdict
@@ -27,6 +28,7 @@ __all__ = [
     "get_uid",
     "home",
     "image_data_format",
+    "in_notebook",
     "name_scope",
     "reset_uids",
     "scope",
@@ -166,6 +168,12 @@ def name_scope(name):
         yield name
     finally:
         _scopes.stack.pop()
+
+
+def in_notebook():
+    """Whether a Jupyter kernel runs this process."""
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    return kernel is not None and kernel.IPKernelApp.initialized()
 
 
 def scope():

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import types
 
 import pytest
 
@@ -87,3 +88,12 @@ import keras.layers, tensorflow.keras
 """
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_notebook_is_where_a_kernel_runs(monkeypatch, runs):
+    assert not config.in_notebook()
+    app = types.SimpleNamespace(initialized=lambda: runs)  # programs import ipykernel, too
+    kernel = types.SimpleNamespace(IPKernelApp=app)
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", kernel)
+    assert config.in_notebook() is runs

@@ -11,6 +11,7 @@ import types
 
 import numpy as np
 
+from .. import config
 from ..registry import (
     CustomObjectScope,
     Registry,
@@ -110,7 +111,7 @@ class Progbar:
         self.verbose = verbose
         self.stateful_metrics = set(stateful_metrics or ())
         is_terminal = getattr(sys.stdout, "isatty", bool)()  # a script may replace it
-        self._in_notebook = "ipykernel" in sys.modules
+        self._in_notebook = config.in_notebook()
         self._dynamic_display = is_terminal or self._in_notebook
         # A notebook's front end handles each write on its own, and gets slow with many.
         self.interval = max(interval, 0.25) if self._in_notebook else interval

@@ -6,6 +6,8 @@ import sys
 
 import numpy as np
 
+from .. import config
+
 __all__ = [
     "H5Dict",
     "HDF5Matrix",
@@ -124,7 +126,7 @@ def ask_to_proceed_with_overwrite(filepath):
 
     Raises `FileExistsError` where there is no terminal or notebook to ask on.
     """
-    if not sys.stdin.isatty() and "ipykernel" not in sys.modules:
+    if not sys.stdin.isatty() and not config.in_notebook():
         raise FileExistsError(
             f"{filepath} already exists, and there is no terminal to ask whether to overwrite "
             "it: pass `overwrite=True`, or another path."

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from kforge import config
 from kforge.utils import generic_utils as g
 
 STEPS = [  # seconds later, step, values
@@ -83,7 +84,7 @@ def test_progbar_covers_a_longer_line(monkeypatch):
 
 
 def test_progbar_in_a_notebook_is_one_line_that_changes_four_times_a_second(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.setattr(config, "in_notebook", lambda: True)
     steps = [(0.1, i, [("loss", 0.5 + (i < 3))]) for i in range(1, 11)]
     got = written(monkeypatch, io.StringIO(), steps, target=10, width=5)
     # The times of steps 1, 4, 7 and 10; the last line ends.
