@@ -163,6 +163,7 @@ def test_fonts_and_filters_of_pillow(restored):
     assert draw.textsize("hello\nyou", font)[1] > 2 * height - 5
 
 
+@pytest.mark.filterwarnings("ignore:The get_cmap function was deprecated")  # before 3.11
 def test_matplotlib(restored):
     matplotlib = pytest.importorskip("matplotlib")
     from matplotlib import cm, style
