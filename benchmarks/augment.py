@@ -17,6 +17,7 @@ import warnings
 
 import numpy as np
 import torch
+from machine import cpu
 
 from kforge.preprocessing import image
 
@@ -74,12 +75,6 @@ def compare(size, rounds):
     return times, apart
 
 
-def cpu():
-    with open("/proc/cpuinfo") as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=21)
@@ -87,7 +82,7 @@ def main():
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", DeprecationWarning)
     lines = [
-        f"{cpu() if platform.system() == 'Linux' else platform.processor()}; "
+        f"{cpu()}; "
         f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}",
         f"{'images/s':<12}{'kforge':>10}{'keras_preprocessing':>22}{'ratio':>8}{'apart':>10}",
     ]

@@ -19,6 +19,7 @@ import warnings
 import h5py
 import safetensors.torch
 import torch
+from machine import cpu
 
 import kforge
 from kforge.applications import VGG16
@@ -110,12 +111,6 @@ def table(title, times):
         yield f"{name:<34}{seconds:>9.3f}{MEBIBYTES / seconds:>8,.0f}{ratio:>8.2f}"
 
 
-def cpu():
-    with open("/proc/cpuinfo") as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
@@ -124,7 +119,7 @@ def main():
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     lines = [
-        f"{cpu() if platform.system() == 'Linux' else platform.processor()}; "
+        f"{cpu()}; "
         f"Python {platform.python_version()}, torch {torch.__version__}, "
         f"h5py {h5py.__version__}, safetensors {safetensors.__version__}, "
         f"kforge {kforge.__version__}"
