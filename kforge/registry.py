@@ -1,19 +1,25 @@
 """Names to objects and back: the one place where a name in a config becomes a class or function.
 
 Each kind (layers, losses, ...) has one `Registry`. A name is looked up in the caller's
-`custom_objects`, then in the global ones, then in the registry itself; nothing is ever imported
-by a name that a file supplied.
+`custom_objects`, then in those of the scope or the global ones, then in the registry itself;
+nothing is ever imported by a name that a file supplied.
 """
 
+import contextlib
 import inspect
+import sys
 from collections.abc import Mapping
 
 import numpy as np
 
+from .config import ThreadStack
+
 __all__ = [
+    "ConfigError",
     "Configurable",
     "CustomObjectScope",
     "Registry",
+    "checking_config",
     "custom_object_scope",
     "get_custom_objects",
     "has_arg",
@@ -21,17 +27,65 @@ __all__ = [
 
 _custom_objects = {}
 
+# What each thread knows within its scopes, innermost last.
+_scopes = ThreadStack()
+
 # Prefixes that other dialects of Keras put before a class name.
 _FOREIGN_PREFIXES = ("Custom>", "Addons>", "keras.layers>", "keras>")
 
 
+class ConfigError(ValueError, TypeError):
+    """A config does not describe an object; the message says which one and why.
+
+    Both a `ValueError` and a `TypeError`, since a class may object to an argument's name, to its
+    type or to its value.
+    """
+
+
+@contextlib.contextmanager
+def checking_config(what):
+    """Within this context what malformed configs make built-in classes trip over is `ConfigError`.
+
+    `what` they describe begins its message. Errors in users' own code pass as they are.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
+        if isinstance(error, (ConfigError, NotImplementedError)) or _is_of_users(error):
+            raise
+        reason = str(error).partition("\n")[0]  # torch goes on with addresses
+        kind = type(error).__name__
+        raise ConfigError(f"The config of {what} cannot be used. {kind}: {reason}") from error
+
+
+# Where the code of a traceback may be without being a user's.
+_NOT_OF_USERS = {*sys.stdlib_module_names, __name__.partition(".")[0], "numpy", "torch"}
+
+
+def _is_of_users(error):
+    """Whether users' own code had a part in an error."""
+    trace = error.__traceback__.tb_next  # below `checking_config` itself
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__") or ""
+        if module.partition(".")[0] not in _NOT_OF_USERS:
+            return True
+        trace = trace.tb_next
+    return False
+
+
 def get_custom_objects():
-    """The live dictionary of global custom objects, {name: class or function}."""
-    return _custom_objects
+    """The live dictionary of custom objects, {name: class or function}.
+
+    Within a `CustomObjectScope` of this thread that of the scope, which ends with it; else the
+    global one.
+    """
+    return _scopes.stack[-1] if _scopes.stack else _custom_objects
 
 
 class CustomObjectScope:
     """Within this scope, the given dictionaries of custom objects are known by name.
+
+    They are known to this thread only. Raises `TypeError` for what is no dictionary.
 
     >>> with CustomObjectScope({"MyLayer": MyLayer}):
     ...     model = load_model("model.h5")
@@ -45,17 +99,16 @@ class CustomObjectScope:
                     f"{objects!r}. For a class `MyLayer`, pass `{{'MyLayer': MyLayer}}`."
                 )
         self.custom_objects = args
-        self.backup = None
 
     def __enter__(self):
-        self.backup = dict(_custom_objects)
+        known = dict(get_custom_objects())
         for objects in self.custom_objects:
-            _custom_objects.update(objects)
+            known.update(objects)
+        _scopes.stack.append(known)
         return self
 
     def __exit__(self, *exc):
-        _custom_objects.clear()
-        _custom_objects.update(self.backup)
+        _scopes.stack.pop()
 
 
 def custom_object_scope(*args):
@@ -105,7 +158,7 @@ class Registry:
 
     def lookup(self, name, custom_objects=None):
         """The object called `name`, or None."""
-        for table in (custom_objects or {}, _custom_objects, self.objects):
+        for table in (custom_objects or {}, get_custom_objects(), self.objects):
             if name in table:
                 return table[name]
         for prefix in _FOREIGN_PREFIXES:
@@ -115,6 +168,8 @@ class Registry:
 
     def require(self, name, custom_objects=None):
         """The object called `name`; `ValueError` where nothing is."""
+        if not isinstance(name, str):
+            raise ConfigError(f"A {self.kind} is named by a string, got {name!r}.")
         found = self.lookup(name, custom_objects)
         if found is None:
             raise ValueError(
@@ -154,15 +209,20 @@ class Registry:
 
 
 def build_from_config(cls, config, custom_objects=None):
-    """`cls.from_config(config)`, with the custom objects known inside it."""
-    if not hasattr(cls, "from_config"):
+    """`cls.from_config(config)`, with the custom objects known inside it.
+
+    Raises `ConfigError` where a built-in class cannot be made of it.
+    """
+    name = config.get("name") if isinstance(config, dict) else None
+    with checking_config(f"{cls.__name__} {name!r}" if name else cls.__name__):
+        if not hasattr(cls, "from_config"):
+            with CustomObjectScope(custom_objects or {}):
+                return cls(**config)
+        if has_arg(cls.from_config, "custom_objects"):
+            merged = {**get_custom_objects(), **(custom_objects or {})}
+            return cls.from_config(config, custom_objects=merged)
         with CustomObjectScope(custom_objects or {}):
-            return cls(**config)
-    if has_arg(cls.from_config, "custom_objects"):
-        merged = {**_custom_objects, **(custom_objects or {})}
-        return cls.from_config(config, custom_objects=merged)
-    with CustomObjectScope(custom_objects or {}):
-        return cls.from_config(config)
+            return cls.from_config(config)
 
 
 class Configurable:

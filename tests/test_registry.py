@@ -1,6 +1,7 @@
 """Names to objects and back."""
 
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -56,6 +57,39 @@ def test_custom_objects_come_first():
         assert isinstance(toys.get("Ball"), Other)
     assert not isinstance(toys.get("Ball"), Other)
     assert isinstance(toys.deserialize("Ball", custom_objects={"Ball": Other}), Other)
+
+
+def test_a_scope_is_of_its_thread_and_undoes_what_happened_in_it():
+    toys, Ball, _ = make()
+    elsewhere = []
+
+    def look():
+        elsewhere.append(toys.lookup("Kite"))
+
+    with registry.CustomObjectScope({"Kite": Ball}):
+        registry.get_custom_objects()["Drum"] = Ball
+        assert toys.require("Kite") is toys.require("Drum") is Ball
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    assert elsewhere == [None]
+    assert toys.lookup("Kite") is toys.lookup("Drum") is None
+
+
+def test_errors_of_users_own_classes_pass_as_they_are():
+    toys, *_ = make()
+
+    @toys.register
+    class Kite:
+        def __init__(self, tail):
+            self.length = tail["length"]
+
+    with pytest.raises(KeyError, match="length"):
+        toys.deserialize({"class_name": "Kite", "config": {"tail": {}}})
+    with pytest.raises(registry.ConfigError, match=r"The config of Kite cannot be used. TypeError"):
+        toys.deserialize({"class_name": "Kite", "config": {"tale": {}}})
+    with pytest.raises(registry.ConfigError, match=r"A toy is named by a string, got \[\]"):
+        toys.deserialize({"class_name": [], "config": {}})
 
 
 def test_names_that_other_dialects_prefix():

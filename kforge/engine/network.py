@@ -3,12 +3,12 @@
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from .. import config as settings
 from .. import symbolic
 from ..backend.values import as_list
 from ..registry import has_arg, plain
-from ..symbolic import KerasTensor
 from .inputs import InputLayer
 from .layer import Layer, layers
 from .node import unpack
@@ -258,31 +258,31 @@ def _arguments_config(layer, arguments):
 
 
 def graph_from_config(config, custom_objects=None):
-    """(inputs, outputs, name) of a config made by `graph_config`, with new layers."""
-    created, waiting = {}, []
+    """(inputs, outputs, name) of a config made by `graph_config`, with new layers.
+
+    Raises `ValueError` for calls that take what no call gives, or only one that needs them.
+    """
+    created, calls, made = {}, {}, {}
     for described in config["layers"]:
-        layer = layers.deserialize(described, custom_objects)
-        created[described["name"]] = layer
+        name, layer = described["name"], layers.deserialize(described, custom_objects)
+        if name in created:
+            raise ValueError(f'The name "{name}" is used twice in the config of a model.')
+        created[name] = layer
+        if isinstance(layer, InputLayer):
+            made[name, 0] = layer._inbound_nodes[0].output_tensors
         first = 1 if layer._defines_itself else 0
-        for number, call in enumerate(described["inbound_nodes"]):
-            waiting.append((layer, first + number, call))
-    made = {}
-    while waiting:
-        later = []
-        for layer, number, call in waiting:
-            inputs = _call_inputs(call, created, made)
-            if inputs is None or (layer, number) in made:
-                later.append((layer, number, call))
-                continue
-            tensors, kwargs = inputs
-            outputs = layer(unpack(tensors), **kwargs)
-            made[layer, number] = as_list(outputs)
-        if len(later) == len(waiting):
-            names = sorted({layer.name for layer, _, _ in later})
-            raise ValueError(f"The inputs of these layers cannot be found in the config: {names}")
-        waiting = later
-    inputs = [_made(end, created, made) for end in _ends(config["input_layers"])]
-    outputs = [_made(end, created, made) for end in _ends(config["output_layers"])]
+        for number, origins in enumerate(described["inbound_nodes"], first):
+            calls[name, number] = origins
+    for name, number in _in_order(calls, made):
+        tensors, kwargs = [], {}
+        for source, index, tensor_index, *arguments in calls[name, number]:
+            tensors.append(made[source, index][tensor_index])
+            kwargs = arguments[0] if arguments else {}
+        made[name, number] = as_list(created[name](unpack(tensors), **kwargs))
+    inputs, outputs = (
+        [made[name, index][tensor_index] for name, index, tensor_index, *_ in _ends(config[key])]
+        for key in ("input_layers", "output_layers")
+    )
     return inputs, outputs, config.get("name")
 
 
@@ -291,25 +291,27 @@ def _ends(described):
     return [described] if described and isinstance(described[0], str) else described
 
 
-def _made(end, created, made):
-    name, number, index = end[:3]
-    layer = created[name]
-    if (layer, number) in made:
-        return made[layer, number][index]
-    if isinstance(layer, InputLayer):
-        return layer._inbound_nodes[0].output_tensors[index]
-    return None
+def _in_order(calls, made):
+    """The keys of `calls`, {(layer, number): origins}, each after those that it takes tensors from.
 
-
-def _call_inputs(call, created, made):
-    """The tensors and keyword arguments of a call, or None while some are missing."""
-    tensors, kwargs = [], {}
-    for origin in call:
-        if origin[0] not in created:
-            return None
-        tensor = _made(origin, created, made)
-        if not isinstance(tensor, KerasTensor):
-            return None
-        tensors.append(tensor)
-        kwargs = origin[3] if len(origin) > 3 else {}
-    return tensors, kwargs
+    The order is that of Keras, which makes the initial weights the same: it goes through the list
+    again and again, and makes what can be made.
+    """
+    places = {key: place for place, key in enumerate(calls)}
+    users, missing = defaultdict(list), {}
+    for key, origins in calls.items():
+        sources = {(name, index) for name, index, *_ in origins} - made.keys()
+        missing[key] = len(sources)
+        for source in sources:
+            users[source].append(key)
+    ready = [(0, places[key], key) for key, count in missing.items() if count == 0]
+    while ready:
+        time, place, key = heappop(ready)
+        yield key
+        for user in users[key]:
+            missing[user] -= 1
+            if missing[user] == 0:
+                heappush(ready, (time + (places[user] < place), places[user], user))
+    stuck = sorted({name for (name, _), count in missing.items() if count})
+    if stuck:
+        raise ValueError(f"The inputs of these layers cannot be found in the config: {stuck}")

@@ -1,5 +1,6 @@
 """Models, weights and configurations, in files and out of them."""
 
+from ..registry import ConfigError
 from .config import model_from_config, model_from_json, model_from_yaml
 from .errors import DamagedFileError, FileError, UnsafeFileError
 from .export import to_onnx, to_program, to_torch
@@ -9,6 +10,7 @@ from .model import load_model, pickle_model, save_model, unpickle_model
 from .weights import LoadReport, load_weights, save_weights
 
 __all__ = [
+    "ConfigError",
     "DamagedFileError",
     "FileError",
     "LoadReport",

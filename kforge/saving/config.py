@@ -3,7 +3,7 @@
 import inspect
 
 from ..engine.layer import Layer, layers
-from ..registry import CustomObjectScope
+from ..registry import CustomObjectScope, checking_config
 from .dialects import modern, translate
 from .text import load_json, load_yaml
 
@@ -15,7 +15,8 @@ def model_from_config(config, custom_objects=None, version=None):
 
     Names become classes only as `custom_objects` and kforge itself define them. `version`: of the
     Keras that wrote the config, where this does not say so itself. Raises `ValueError` for names
-    that nothing defines, `TypeError` for what is no such dictionary.
+    that nothing defines and for arguments that their class does not take (`ConfigError`, also a
+    `TypeError`), `TypeError` for what is no such dictionary.
     """
     if not isinstance(config, dict):
         hint = " For a list of layers, use `Sequential.from_config`." * isinstance(config, list)
@@ -25,7 +26,8 @@ def model_from_config(config, custom_objects=None, version=None):
         )
     version = config.get("keras_version") or version
     with CustomObjectScope(custom_objects or {}):
-        config = translate(modern(config, version), layers)
+        with checking_config("the model"):
+            config = translate(modern(config, version), layers)
         return layers.deserialize(config, custom_objects)
 
 

@@ -50,6 +50,23 @@ def test_a_shared_layer_has_one_set_of_weights():
     )
 
 
+def test_a_config_may_list_layers_in_any_order():
+    x = h = Input((4,))
+    for _ in range(300):
+        h = Activation("linear")(h)
+    model = Model(x, Dense(2)(h))
+    config = model.get_config()
+    config["layers"].reverse()
+    twin = Model.from_config(config)
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+    config["layers"].append(config["layers"][0])
+    with pytest.raises(ValueError, match="used twice"):
+        Model.from_config(config)
+    del config["layers"][-2:]
+    with pytest.raises(ValueError, match=r"inputs of these layers cannot be found"):
+        Model.from_config(config)
+
+
 def test_a_model_is_a_layer():
     inner = Sequential([Dense(3, input_shape=(4,)), Activation("relu")])
     x = Input((4,))

@@ -54,6 +54,56 @@ def test_there_and_back(again):
     assert json.loads(one.to_json()) == json.loads(two.to_json())
 
 
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda c: c.pop("units"), r"Dense 'dense_in' cannot be used. TypeError: .*'units'"),
+        (lambda c: c.update(units=[2]), "Dense 'dense_in' cannot be used. TypeError"),
+        (lambda c: c.update(units=10**30), "Sequential cannot be used.*Overflow"),
+        (lambda c: c.update(colour="red"), "Dense 'dense_in' cannot be used. .*colour"),
+        (lambda c: c.update(kernel_initializer={"class_name": 5, "config": {}}), "named by a str"),
+        (lambda c: c.update(dtype=3), "Dense 'dense_in' cannot be used.*data type"),
+        (lambda c: c.clear(), "Dense cannot be used"),
+    ],
+)
+def test_a_malformed_config_is_a_value_error_that_names_the_layer(change, message):
+    config = {"units": 2, "name": "dense_in", "batch_input_shape": [None, 3]}
+    change(config)
+    layers = {"layers": [{"class_name": "Dense", "config": config}]}
+    with pytest.raises(ValueError, match=message):
+        model_from_json(json.dumps({"class_name": "Sequential", "config": layers})).build((None, 3))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"class_name": "Model", "config": {}},
+        {"class_name": "Model", "config": {"layers": 3}},
+        {
+            "class_name": "Model",
+            "config": {"layers": [{}], "input_layers": [], "output_layers": []},
+        },
+        {"class_name": "Sequential", "config": 3},
+        {"class_name": "Sequential", "config": {"layers": []}, "keras_version": 2.3},
+        {"class_name": ["Sequential"], "config": {}},
+    ],
+)
+def test_a_malformed_model_is_a_value_error(config):
+    with pytest.raises(ValueError, match=r"config|named by a string"):
+        model_from_json(json.dumps(config))
+
+
+def test_errors_of_users_own_layers_pass_as_they_are():
+    class Table(L.Layer):
+        def __init__(self, table=None, **kwargs):
+            super().__init__(**kwargs)
+            self.first = table["first"]
+
+    layers = {"layers": [{"class_name": "Table", "config": {"table": {}}}]}
+    with pytest.raises(KeyError, match="first"):
+        model_from_config({"class_name": "Sequential", "config": layers}, {"Table": Table})
+
+
 def test_what_is_no_configuration():
     with pytest.raises(TypeError, match=r"got list. For a list of layers, use `Sequential"):
         model_from_config([])
