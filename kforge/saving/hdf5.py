@@ -58,7 +58,8 @@ def open_reader(source):
         start, head = _superblock(file, size, label)
         with library(label):
             root = stack.enter_context(h5py.File(file, "r"))
-        origin = Origin(label, size, Heaps(file, size, start, head))
+        own = file if isinstance(source, (str, bytes, os.PathLike)) else None
+        origin = Origin(label, size, Heaps(file, size, start, head), own)
         return Reader(root.id, origin, owned=stack.pop_all())
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import mmap
 import zlib
 
 import numpy as np
@@ -31,13 +32,37 @@ def library(where):
 
 
 class Origin:
-    """The file that objects come from, and how much may still be read of it unasked."""
+    """The file that objects come from, and how much may still be read of it unasked.
 
-    def __init__(self, label, size, heaps=None):
+    `file` is the file itself where it was opened by its path.
+    """
+
+    def __init__(self, label, size, heaps=None, file=None):
         self.label = label
         self.size = size
         self.heaps = heaps  # None if the file is open elsewhere
+        self._file, self._map = file, None
         self._left = FREE_BYTES + RATIO * size
+
+    def mapped(self, offset, dtype, shape):
+        """The array that the file has at `offset`, not read but mapped into memory.
+
+        None where that cannot be: the array is not all in the file, or not aligned, or the file
+        is not one that the system maps.
+        """
+        fits = offset % dtype.itemsize == 0
+        fits &= 0 <= offset <= self.size - math.prod(shape) * dtype.itemsize
+        if self._file is None or not fits:
+            return None
+        if self._map is None:
+            try:
+                self._map = mmap.mmap(self._file.fileno(), self.size, access=mmap.ACCESS_COPY)
+            except (OSError, ValueError):  # some network drives; a file that has become shorter
+                self._file = None
+                return None
+            if hasattr(self._map, "madvise"):
+                self._map.madvise(mmap.MADV_WILLNEED)
+        return np.ndarray(shape, dtype, self._map, offset)
 
     def check(self, nbytes):
         """Refuses a model with more bytes of weights than the file can be the source of."""
@@ -73,8 +98,10 @@ class Stored:
             self.shape = _checked_shape(node, where)
             self.nbytes = math.prod(self.shape) * self.dtype.itemsize
             self._filters = _checked_filters(plist, where)
-            chunked = plist.get_layout() == h5py.h5d.CHUNKED
+            layout = plist.get_layout()
+            chunked = layout == h5py.h5d.CHUNKED
             self._chunk = self._checked_chunk(plist.get_chunk()) if chunked else None
+            self._is_plain = layout == h5py.h5d.CONTIGUOUS and not self._filters
 
     def read(self, shape=None):
         """The whole array.
@@ -89,11 +116,24 @@ class Stored:
         elif tuple(shape) != self.shape:
             raise ValueError(f"{self._where}: expected shape {tuple(shape)}, got {self.shape}.")
         self._check_chunks()
-        out = np.empty(self.shape, self.dtype)
-        if out.size:
-            with library(self._where):
-                self._node.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
+        with library(self._where):
+            out = self._mapped()
+            if out is None:
+                out = np.empty(self.shape, self.dtype)
+                if out.size:
+                    self._node.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
         return out
+
+    def _mapped(self):
+        """The array where the file has it, in one piece and as this machine does; else None."""
+        import h5py
+
+        offset = self._node.get_offset() if self._is_plain and self.nbytes else None
+        if offset is None or self._node.get_storage_size() < self.nbytes:
+            return None
+        if not self._node.get_type().equal(h5py.h5t.py_create(self.dtype)):
+            return None
+        return self._origin.mapped(offset, self.dtype, self.shape)
 
     def _stored_bytes(self):
         with library(self._where):

@@ -1,7 +1,9 @@
 import ast
 import io
 import json
+import mmap
 import pathlib
+import struct
 
 import h5py
 import numpy as np
@@ -153,6 +155,49 @@ class TestReader:
         elif kind == "file":
             assert not source.closed
             source.close()
+
+    @pytest.mark.parametrize(
+        "is_mapped, how, block",
+        [
+            pytest.param(True, {}, 0, id="in one piece"),
+            pytest.param(True, {}, 512, id="after a user block"),
+            pytest.param(False, {"dtype": ">f4"}, 0, id="big-endian"),
+            pytest.param(True, {"dtype": "?"}, 0, id="bool"),
+            pytest.param(False, {"chunks": (2, 3)}, 0, id="chunks"),
+            pytest.param(False, {"compression": "gzip"}, 0, id="compressed"),
+        ],
+    )
+    def test_arrays_as_this_machine_has_them_are_mapped(self, is_mapped, how, block, tmp_path):
+        values = np.arange(20).reshape(4, 5).astype(how.get("dtype", "float32"))
+        with h5py.File(tmp_path / "x.h5", "w", userblock_size=block) as file:
+            file.create_dataset("x", data=values, **how)
+        content = (tmp_path / "x.h5").read_bytes()
+        for source in (tmp_path / "x.h5", io.BytesIO(content)):
+            with open_reader(source) as reader:
+                found = reader.array("x")
+            np.testing.assert_array_equal(found, values)  # also once the file is closed
+            mapped = isinstance(found.base, mmap.mmap)
+            assert mapped == (is_mapped and source == tmp_path / "x.h5")
+            found[:] = 0
+        assert (tmp_path / "x.h5").read_bytes() == content
+
+    def test_arrays_that_were_never_written_have_their_fill_value(self, tmp_path):
+        with h5py.File(tmp_path / "x.h5", "w") as file:
+            file.create_dataset("x", (3,), "float32", fillvalue=7)
+        with open_reader(tmp_path / "x.h5") as reader:
+            assert reader.array("x").tolist() == [7, 7, 7]
+
+    def test_an_array_that_is_not_all_in_the_file_is_an_error(self, tmp_path):
+        with h5py.File(tmp_path / "x.h5", "w") as file:
+            file.create_dataset("x", data=np.arange(1000.0))
+            address, size = file["x"].id.get_offset(), 8000
+        content = (tmp_path / "x.h5").read_bytes()
+        place = struct.pack("<QQ", address, size)
+        assert content.count(place) == 1
+        beyond = struct.pack("<QQ", len(content) - 8, size)
+        (tmp_path / "x.h5").write_bytes(content.replace(place, beyond))
+        with open_reader(tmp_path / "x.h5") as reader, pytest.raises(DamagedFileError):
+            reader.array("x", (1000,))
 
     def test_sources_that_are_not_bytes(self, tmp_path):
         (tmp_path / "model.h5").write_text("text")
