@@ -127,12 +127,11 @@ def _binary(function, reflected):
     return method
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
-    setattr(Symbolic, f"__{_name}__", _binary(getattr(operator, _name), False))
-    setattr(Symbolic, f"__r{_name}__", _binary(getattr(operator, _name), True))
-for _name in ("and_", "or_", "xor"):
+for _name in "add sub mul truediv floordiv mod pow matmul and_ or_ xor".split():
     setattr(Symbolic, f"__{_name.strip('_')}__", _binary(getattr(operator, _name), False))
     setattr(Symbolic, f"__r{_name.strip('_')}__", _binary(getattr(operator, _name), True))
+# Of an operator fx would write -2 ** x, which is -(2 ** x).
+Symbolic.__rpow__ = _binary(torch.pow, True)
 for _name in ("lt", "le", "gt", "ge"):
     setattr(Symbolic, f"__{_name}__", _binary(getattr(operator, _name), False))
 for _name in ("neg", "abs", "invert"):

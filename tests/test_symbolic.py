@@ -87,3 +87,7 @@ def test_read_only_arrays_become_tensors():
     array = np.arange(3.0)
     array.flags.writeable = False
     assert as_tensor(array).dtype is torch.float32
+
+
+def test_powers_of_negative_numbers():
+    assert K.eval((-2) ** K.constant([2.0, 3.0])).tolist() == [4.0, -8.0]

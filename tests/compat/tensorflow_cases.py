@@ -63,7 +63,7 @@ _REDUCTIONS = "sum mean max min prod logsumexp"
 
 CASES = [
     *(
-        f"tf.{name.removesuffix('+1')}({array}{' + 1' if name.endswith('+1') else ''})"
+        f"tf.{name.replace('+1', '')}({array}{' + 1' if name.endswith('+1') else ''})"
         for array, names in _ELEMENTWISE.items()
         for name in names.split()
     ),

@@ -1,4 +1,4 @@
-"""Writes tensorflow.npz: the values of the expressions in compat/tensorflow_cases.py.
+"""Writes tensorflow.npz: the values of the expressions in compat/tensorflow_*cases.py.
 
 Run by a Python that has TensorFlow: python tests/data/record_tensorflow.py
 """
@@ -15,17 +15,17 @@ tf = tensorflow.compat.v1
 tf.disable_v2_behavior()
 
 
-def cases():
-    path = os.path.join(os.path.dirname(FOLDER), "compat", "tensorflow_cases.py")
-    spec = importlib.util.spec_from_file_location("tensorflow_cases", path)
+def cases(name):
+    path = os.path.join(os.path.dirname(FOLDER), "compat", f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def main():
-    found, recorded = cases(), {}
-    for code in found.CASES:
+    found, recorded = cases("tensorflow_cases"), {}
+    for code in (*found.CASES, *cases("tensorflow_library_cases").CASES):
         with tf.Graph().as_default(), tf.Session() as session:
             names = {k: tf.placeholder(v.dtype, v.shape) for k, v in found.ARRAYS.items()}
             out = eval(code, {"tf": tf, "np": np, **names})

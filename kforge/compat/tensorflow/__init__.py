@@ -54,6 +54,7 @@ MODULES = {
     "python.platform.tf_logging": "logging",
     "random": "random",
     "sets": "sets",
+    "signal": "signal",
     "sparse": "sparse",
     "summary": "summary",
     "test": "test",

@@ -8,27 +8,31 @@ import torch
 import torch.nn.functional as F
 
 from ... import backend as K
-from ... import symbolic
+from ... import indexing, symbolic
 from ...backend.shapes import _arange
 from ...backend.values import factory, mixed_shape, sizes
 from ...devices import current_device
+from ...dimensions import GraphShape
 from ...symbolic import Symbolic, torch_dtype
 from .values import apply, convert, declared, known, pair, tensor
 
 __all__ = [
     "boolean_mask",
+    "broadcast_dynamic_shape",
+    "broadcast_static_shape",
     "broadcast_to",
     "cast",
     "concat",
     "constant",
     "convert_to_tensor",
-    "depth_to_space",
+    "ensure_shape",
     "expand_dims",
     "eye",
     "fill",
     "gather",
     "gather_nd",
     "identity",
+    "lin_space",
     "linspace",
     "matrix_band_part",
     "meshgrid",
@@ -38,30 +42,30 @@ __all__ = [
     "pad",
     "range",
     "rank",
+    "repeat",
     "reshape",
     "reverse",
     "reverse_v2",
     "roll",
-    "scatter_nd",
     "sequence_mask",
     "shape",
+    "shape_n",
     "size",
     "slice",
-    "space_to_depth",
     "split",
     "squeeze",
     "stack",
     "stop_gradient",
+    "strided_slice",
     "tile",
     "to_double",
     "to_float",
     "to_int32",
     "to_int64",
     "transpose",
-    "unique",
-    "unsorted_segment_sum",
     "unstack",
     "where",
+    "where_v2",
     "zeros",
     "zeros_like",
 ]
@@ -143,6 +147,9 @@ def linspace(start, stop, num):
     return convert(start) + steps * ((stop - start) / (num - 1))
 
 
+lin_space = linspace
+
+
 def meshgrid(*args, indexing="xy"):
     """Coordinates of grids, one tensor for each axis."""
     if len(args) == 1 and isinstance(args[0], (list, tuple)):
@@ -181,6 +188,40 @@ def _mask_to_longest(lengths):
 def shape(input, out_type="int32"):
     """The shape, as a tensor that is known when the data are."""
     return K.cast(K.shape(input), out_type)
+
+
+def shape_n(input, out_type="int32"):
+    """The shapes of several tensors."""
+    return [shape(x, out_type) for x in input]
+
+
+def broadcast_static_shape(shape_x, shape_y):
+    """The shape of an operation on two tensors."""
+    return GraphShape(torch.broadcast_shapes(tuple(shape_x), tuple(shape_y)))
+
+
+def broadcast_dynamic_shape(shape_x, shape_y):
+    """The shape of an operation on two tensors, whose shapes are tensors."""
+    x, y = convert(shape_x), convert(shape_y)
+    rank = max(x.shape[0], y.shape[0])
+    x, y = (F.pad(s, [rank - s.shape[0], 0], value=1) for s in (x, y))
+    return torch.where(torch.eq(x, 1), y, x)
+
+
+def ensure_shape(x, shape):
+    """`x`, whose shape is declared to be this one, and is looked at when it is known."""
+    x = convert(x)
+    found = apply(_checked, x, tuple(shape))
+    if isinstance(found, Symbolic):
+        found.set_shape(tuple(n if n is not None else k for n, k in zip(shape, x.shape)))
+    return found
+
+
+def _checked(x, shape):
+    fits = x.dim() == len(shape) and all(n in (None, k) for n, k in zip(shape, x.shape))
+    if not fits and not x.is_meta:
+        raise ValueError(f"ensure_shape: expected shape {shape}, got {tuple(x.shape)}.")
+    return x.view_as(x)
 
 
 def size(input, out_type="int32"):
@@ -251,6 +292,18 @@ def _broadcast(x, shape):
 def tile(input, multiples):
     """The tensor repeated along each axis."""
     return K.tile(convert(input), multiples)
+
+
+def repeat(input, repeats, axis=None):
+    """Each element along an axis so many times; of all elements in a row without one."""
+    x = convert(input)
+    x, axis = (x.reshape([-1]), 0) if axis is None else (x, known(axis))
+    if isinstance(counts := known(repeats), int):
+        return torch.repeat_interleave(x, counts, dim=axis)
+    counts = K.cast(convert(repeats), "int64")
+    shape = [*x.shape]
+    shape[axis] = sum(known(repeats)) if isinstance(known(repeats), list) else None
+    return declared(torch.repeat_interleave, (x, counts, axis), tuple(shape), x.dtype)
 
 
 def reverse(tensor, axis):
@@ -339,30 +392,41 @@ def _mirror(x, amounts, edge):
     return x
 
 
-def space_to_depth(input, block_size, data_format="NHWC"):
-    """Blocks of pixels become channels of one pixel."""
-    n, x = block_size, tensor(input)
-    x = torch.movedim(x, 1, 3) if data_format == "NCHW" else x
-    x = x.unflatten(1, (-1, n)).unflatten(3, (-1, n))  # (batch, h, n, w, n, channels)
-    x = x.permute(0, 1, 3, 2, 4, 5).flatten(3)
-    return torch.movedim(x, 3, 1) if data_format == "NCHW" else x
-
-
-def depth_to_space(input, block_size, data_format="NHWC"):
-    """Channels of one pixel become a block of pixels."""
-    n, x = block_size, tensor(input)
-    x = torch.movedim(x, 1, 3) if data_format == "NCHW" else x
-    x = x.unflatten(3, (n, n, -1)).permute(0, 1, 3, 2, 4, 5)  # (batch, h, n, w, n, channels)
-    x = x.flatten(3, 4).flatten(1, 2)
-    return torch.movedim(x, 3, 1) if data_format == "NCHW" else x
-
-
 # ---- selecting ----------------------------------------------------------------------------------
 
 
 def slice(input, begin, size):
     """The part that begins at `begin` and has this size; -1 reaches to the end."""
     return K.slice(convert(input), known(begin), known(size))
+
+
+def strided_slice(
+    input_,
+    begin,
+    end,
+    strides=None,
+    begin_mask=0,
+    end_mask=0,
+    ellipsis_mask=0,
+    new_axis_mask=0,
+    shrink_axis_mask=0,
+):
+    """``input_[begin:end:strides]``; bits of masks say where an axis is taken in another way."""
+    begin, end, steps = known(begin), known(end), known(strides) or [1] * len(known(begin))
+    items = []
+    for i, (first, last, step) in enumerate(zip(begin, end, steps)):
+        if ellipsis_mask >> i & 1:
+            items.append(Ellipsis)
+        elif new_axis_mask >> i & 1:
+            items.append(None)
+        elif shrink_axis_mask >> i & 1:
+            items.append(first)
+        else:
+            first = None if begin_mask >> i & 1 else first
+            items.append(builtins.slice(first, None if end_mask >> i & 1 else last, step))
+    x = convert(input_)
+    flipped = indexing.without_negative_steps(items, len(x.shape))
+    return (torch.flip(x, flipped) if flipped else x)[tuple(items)]
 
 
 def gather(params, indices, axis=None, batch_dims=0):
@@ -390,27 +454,6 @@ def gather_nd(params, indices):
     return operator.getitem(params, tuple(indices[..., i] for i in builtins.range(count)))
 
 
-def scatter_nd(indices, updates, shape):
-    """Zeros of a shape, with updates added at coordinates."""
-    indices, updates = K.cast(convert(indices), "int64"), convert(updates)
-    return apply(_scatter, indices, updates, mixed_shape(shape))
-
-
-def _scatter(indices, updates, shape):
-    found = torch.zeros(sizes(shape), dtype=updates.dtype, device=updates.device)
-    return found.index_put(tuple(indices.unbind(-1)), updates, accumulate=True)
-
-
-def unsorted_segment_sum(data, segment_ids, num_segments):
-    """Sums of the slices of `data` along axis 0 that have the same number among `segment_ids`."""
-    data, ids = convert(data), K.cast(convert(segment_ids), "int64")
-    return scatter_nd(ids.unsqueeze(-1), data, [num_segments, *_rest(data)])
-
-
-def _rest(x):
-    return [n if n is not None else K.shape(x)[i] for i, n in enumerate(x.shape) if i]
-
-
 def boolean_mask(tensor, mask, axis=0):
     """The slices of a tensor where `mask` is true."""
     x, mask = convert(tensor), K.cast(convert(mask), "bool")
@@ -434,18 +477,11 @@ def where(condition, x=None, y=None):
     return torch.where(condition, x, y)
 
 
-def unique(x, out_idx="int32"):
-    """The different elements of a vector, in the order in which they come, and where each is."""
-    x, dtype = convert(x), torch_dtype(out_idx)
-    return declared(_unique, (x, dtype), [(None,), tuple(x.shape)], [x.dtype, dtype])
-
-
-def _unique(x, dtype):
-    values, places = torch.unique(x, return_inverse=True)
-    first = torch.full_like(values, len(x), dtype=torch.int64)
-    first.scatter_reduce_(0, places, torch.arange(len(x), device=x.device), "amin")
-    order = torch.argsort(first)
-    return [values[order], torch.argsort(order)[places].to(dtype)]
+def where_v2(condition, x=None, y=None):
+    """`where`, but a vector of conditions is broadcast as any other tensor is."""
+    if x is None:
+        return where(condition)
+    return torch.where(K.cast(convert(condition), "bool"), *pair(x, y))
 
 
 def matrix_band_part(input, num_lower, num_upper):

@@ -1,18 +1,37 @@
-"""Diagonals, determinants and inverses of matrices."""
+"""`tf.linalg`: diagonals, determinants, decompositions and solutions of batches of matrices."""
 
 import torch
 
-from .values import convert
+from .arrays import eye
+from .values import apply, convert, pair
 
 __all__ = [
+    "cholesky",
+    "cholesky_solve",
+    "cross",
     "diag",
     "diag_part",
+    "expm",
+    "logdet",
     "matrix_determinant",
     "matrix_diag",
     "matrix_diag_part",
     "matrix_inverse",
+    "matrix_set_diag",
+    "matrix_solve",
+    "matrix_solve_ls",
+    "matrix_transpose",
+    "matrix_triangular_solve",
+    "matvec",
+    "qr",
+    "self_adjoint_eig",
+    "self_adjoint_eigvals",
+    "slogdet",
+    "svd",
     "trace",
 ]
+
+# ---- diagonals ----------------------------------------------------------------------------------
 
 
 def diag(diagonal):
@@ -44,9 +63,41 @@ def matrix_diag_part(input):
     return torch.diagonal(convert(input), dim1=-2, dim2=-1)
 
 
+def matrix_set_diag(input, diagonal):
+    """Matrices with other diagonals."""
+    return apply(_set_diag, *pair(input, diagonal))
+
+
+def _set_diag(x, diagonal):
+    return torch.diagonal_scatter(x, diagonal, dim1=-2, dim2=-1)
+
+
+def trace(x):
+    """Sums of the diagonals of matrices."""
+    return matrix_diag_part(x).sum(-1)
+
+
+# ---- numbers and decompositions of matrices -----------------------------------------------------
+
+
+def matrix_transpose(a):
+    """Rows and columns exchanged."""
+    return convert(a).transpose(-1, -2)
+
+
 def matrix_determinant(input):
     """Determinants of square matrices: (..., n, n) -> (...)."""
     return torch.linalg.det(convert(input))
+
+
+def slogdet(input):
+    """(signs, logarithms of the absolute values) of determinants."""
+    return list(torch.linalg.slogdet(convert(input)))
+
+
+def logdet(matrix):
+    """Logarithms of the determinants of positive definite matrices."""
+    return slogdet(matrix)[1]
 
 
 def matrix_inverse(input, adjoint=False):
@@ -55,6 +106,76 @@ def matrix_inverse(input, adjoint=False):
     return torch.linalg.inv(x.mH if adjoint else x)
 
 
-def trace(x):
-    """Sums of the diagonals of matrices."""
-    return matrix_diag_part(x).sum(-1)
+def expm(input):
+    """Exponentials of square matrices."""
+    return torch.linalg.matrix_exp(convert(input))
+
+
+def cholesky(input):
+    """Lower triangles whose products with their transposes are the matrices."""
+    return torch.linalg.cholesky(convert(input))
+
+
+def qr(input, full_matrices=False):
+    """(orthogonal, triangular) matrices whose products are the matrices."""
+    return list(torch.linalg.qr(convert(input), "complete" if full_matrices else "reduced"))
+
+
+def svd(tensor, full_matrices=False, compute_uv=True):
+    """(singular values, left vectors, right vectors) of matrices: ``u @ diag(s) @ v^H``."""
+    x = convert(tensor)
+    if not compute_uv:
+        return torch.linalg.svdvals(x)
+    u, s, vh = torch.linalg.svd(x, full_matrices)
+    return [s, u, vh.mH]
+
+
+def self_adjoint_eig(tensor):
+    """(eigenvalues, eigenvectors) of symmetric matrices, the smallest first."""
+    return list(torch.linalg.eigh(convert(tensor)))
+
+
+def self_adjoint_eigvals(tensor):
+    """The eigenvalues of symmetric matrices, the smallest first."""
+    return torch.linalg.eigvalsh(convert(tensor))
+
+
+# ---- products and equations ---------------------------------------------------------------------
+
+
+def matvec(a, b, transpose_a=False):
+    """Products of matrices, (..., m, n), and vectors, (..., n)."""
+    a, b = pair(a, b)
+    return ((a.transpose(-1, -2) if transpose_a else a) @ b.unsqueeze(-1)).squeeze(-1)
+
+
+def cross(a, b):
+    """Cross products of vectors of three numbers."""
+    return torch.linalg.cross(*pair(a, b))
+
+
+def matrix_solve(matrix, rhs, adjoint=False):
+    """The solutions of linear equations."""
+    a, b = pair(matrix, rhs)
+    return torch.linalg.solve(a.mH if adjoint else a, b)
+
+
+def matrix_triangular_solve(matrix, rhs, lower=True, adjoint=False):
+    """The solutions of linear equations with triangular matrices."""
+    a, b = pair(matrix, rhs)
+    upper = lower if adjoint else not lower
+    return torch.linalg.solve_triangular(a.mH if adjoint else a, b, upper=upper)
+
+
+def cholesky_solve(chol, rhs):
+    """The solutions of linear equations, given the matrices' `cholesky`."""
+    return torch.cholesky_solve(*reversed(pair(chol, rhs)))
+
+
+def matrix_solve_ls(matrix, rhs, l2_regularizer=0.0, fast=True):
+    """The solutions of linear equations with the least squares of errors."""
+    a, b = pair(matrix, rhs)
+    if l2_regularizer == 0.0 and not fast:
+        return torch.linalg.lstsq(a, b, driver="gelsd").solution
+    products = a.mT @ a + l2_regularizer * eye(a.shape[-1], dtype=a.dtype)
+    return torch.linalg.solve(products, a.mT @ b)

@@ -1,5 +1,6 @@
-"""`tf.nn`: activations, crossentropies, convolution, pooling, normalization."""
+"""`tf.nn`: activations, crossentropies, normalization."""
 
+import math
 from collections import namedtuple
 
 import torch
@@ -8,36 +9,33 @@ import torch.nn.functional as F
 from ... import backend as K
 from . import numeric
 from .numeric import log_sigmoid, sigmoid, softplus, tanh
+from .spatial import FORMATS
 from .values import convert, known, tensor
 
 __all__ = [
-    "atrous_conv2d",
-    "avg_pool",
+    "batch_norm_with_global_normalization",
     "batch_normalization",
     "bias_add",
-    "conv1d",
-    "conv2d",
-    "conv2d_transpose",
-    "conv3d",
     "crelu",
-    "depthwise_conv2d",
     "dropout",
     "elu",
     "embedding_lookup",
+    "fused_batch_norm",
+    "gelu",
     "in_top_k",
     "l2_loss",
     "l2_normalize",
     "leaky_relu",
     "local_response_normalization",
+    "log_poisson_loss",
     "log_sigmoid",
     "log_softmax",
     "lrn",
-    "max_pool",
     "moments",
     "relu",
     "relu6",
+    "relu_layer",
     "selu",
-    "separable_conv2d",
     "sigmoid",
     "sigmoid_cross_entropy_with_logits",
     "softmax",
@@ -50,6 +48,8 @@ __all__ = [
     "tanh",
     "top_k",
     "weighted_cross_entropy_with_logits",
+    "weighted_moments",
+    "xw_plus_b",
     "zero_fraction",
 ]
 
@@ -97,6 +97,11 @@ def swish(features):
     return F.silu(tensor(features))
 
 
+def gelu(features, approximate=False):
+    """``x * P(X <= x)`` of a normal X (Hendrycks and Gimpel, 2016)."""
+    return F.gelu(tensor(features), approximate="tanh" if approximate else "none")
+
+
 def softmax(logits, axis=-1):
     """Exponentials that sum to 1 along an axis."""
     return K.softmax(logits, known(axis))
@@ -136,117 +141,29 @@ def weighted_cross_entropy_with_logits(labels=None, logits=None, pos_weight=None
     return -positive * F.logsigmoid(logits) - (1 - labels) * F.logsigmoid(-logits)
 
 
-# ---- convolution and pooling --------------------------------------------------------------------
-
-_FORMATS = {
-    "NHWC": "channels_last",
-    "NCHW": "channels_first",
-    "NWC": "channels_last",
-    "NCW": "channels_first",
-    "NDHWC": "channels_last",
-    "NCDHW": "channels_first",
-}
-
-
-def _spatial(setting, data_format, rank=2):
-    """The numbers for the spatial axes, of one number or of one for each axis."""
-    setting = known(setting)
-    if setting is None:
-        return (1,) * rank
-    if isinstance(setting, int):
-        return (setting,) * rank
-    if len(setting) == rank:
-        return tuple(setting)
-    if len(setting) == 1:
-        return tuple(setting) * rank
-    return tuple(setting[2:] if data_format.startswith("NC") else setting[1:-1])
-
-
-def _padding(x, padding):
-    """`x` and Keras's word; `x` is padded already where `padding` gives the amounts."""
-    if isinstance(padding, str):
-        return tensor(x), padding.lower()
-    return F.pad(tensor(x), [n for pair in reversed(known(padding)) for n in pair]), "valid"
-
-
-def conv1d(value, filters, stride=1, padding="VALID", data_format="NWC", dilations=None):
-    """Convolution of sequences."""
-    x, padding = _padding(value, padding)
-    (stride,) = _spatial(stride, data_format, 1)
-    (rate,) = _spatial(dilations, data_format, 1)
-    return K.conv1d(x, filters, stride, padding, _FORMATS[data_format], rate)
-
-
-def conv2d(input, filter, strides=1, padding="VALID", data_format="NHWC", dilations=None):
-    """Convolution of images; filters are (rows, columns, in, out)."""
-    x, padding = _padding(input, padding)
-    strides, rates = _spatial(strides, data_format), _spatial(dilations, data_format)
-    return K.conv2d(x, filter, strides, padding, _FORMATS[data_format], rates)
-
-
-def conv3d(input, filter, strides=1, padding="VALID", data_format="NDHWC", dilations=None):
-    """Convolution of volumes."""
-    x, padding = _padding(input, padding)
-    strides, rates = _spatial(strides, data_format, 3), _spatial(dilations, data_format, 3)
-    return K.conv3d(x, filter, strides, padding, _FORMATS[data_format], rates)
-
-
-def atrous_conv2d(value, filters, rate, padding):
-    """Convolution of images with gaps of `rate` between the elements of filters."""
-    return conv2d(value, filters, 1, padding, dilations=rate)
-
-
-def conv2d_transpose(value, filter, output_shape, strides=1, padding="SAME", data_format="NHWC"):
-    """Transposed convolution of images; filters are (rows, columns, out, in)."""
-    strides = _spatial(strides, data_format)
-    if not isinstance(output_shape, (list, tuple)):
-        shape = known(output_shape)
-        output_shape = shape if isinstance(shape, list) else [shape[i] for i in range(4)]
-    return K.conv2d_transpose(
-        tensor(value), filter, output_shape, strides, padding.lower(), _FORMATS[data_format]
-    )
-
-
-def depthwise_conv2d(
-    input, filter, strides=1, padding="VALID", rate=None, data_format="NHWC", dilations=None
-):
-    """Convolution of each channel with its own filters, (rows, columns, in, multiplier)."""
-    x, padding = _padding(input, padding)
-    strides, rates = _spatial(strides, data_format), _spatial(rate or dilations, data_format)
-    return K.depthwise_conv2d(x, filter, strides, padding, _FORMATS[data_format], rates)
-
-
-def separable_conv2d(
-    input,
-    depthwise_filter,
-    pointwise_filter,
-    strides=1,
-    padding="VALID",
-    rate=None,
-    data_format="NHWC",
-    dilations=None,
-):
-    """`depthwise_conv2d`, then a convolution that mixes channels."""
-    x = depthwise_conv2d(input, depthwise_filter, strides, padding, rate, data_format, dilations)
-    return conv2d(x, pointwise_filter, data_format=data_format)
-
-
-def _pool(mode):
-    def pool(value, ksize, strides, padding="VALID", data_format="NHWC"):
-        x, padding = _padding(value, padding)
-        size, strides = _spatial(ksize, data_format), _spatial(strides, data_format)
-        return K.pool2d(x, size, strides, padding, _FORMATS[data_format], mode)
-
-    pool.__doc__ = f"The {mode} of each window of images."
-    return pool
-
-
-max_pool, avg_pool = _pool("max"), _pool("avg")
+def log_poisson_loss(targets, log_input, compute_full_loss=False):
+    """The negative logarithm of a Poisson distribution, whose logarithm of the mean is given."""
+    z, c = tensor(targets), tensor(log_input)
+    found = torch.exp(c) - z * c
+    if not compute_full_loss:
+        return found
+    stirling = z * torch.log(z) - z + 0.5 * torch.log(2.0 * math.pi * z)
+    return found + torch.where((z >= 0) & (z <= 1), torch.zeros_like(z), stirling)
 
 
 def bias_add(value, bias, data_format="NHWC"):
     """`value` plus one number for each channel."""
-    return K.bias_add(value, bias, _FORMATS.get(data_format or "NHWC", data_format))
+    return K.bias_add(value, bias, FORMATS.get(data_format or "NHWC", data_format))
+
+
+def xw_plus_b(x, weights, biases):
+    """Products with a matrix plus a vector."""
+    return numeric.matmul(x, weights) + tensor(biases)
+
+
+def relu_layer(x, weights, biases):
+    """`relu` of `xw_plus_b`."""
+    return relu(xw_plus_b(x, weights, biases))
 
 
 # ---- normalization ------------------------------------------------------------------------------
@@ -271,6 +188,44 @@ def batch_normalization(x, mean, variance, offset, scale, variance_epsilon):
     factor = factor if scale is None else factor * scale
     shift = -mean * factor if offset is None else offset - mean * factor
     return tensor(x) * factor + shift
+
+
+def batch_norm_with_global_normalization(
+    t, m, v, beta, gamma, variance_epsilon, scale_after_normalization
+):
+    """`batch_normalization`, in the order of arguments that it had first."""
+    return batch_normalization(
+        t, m, v, beta, gamma if scale_after_normalization else None, variance_epsilon
+    )
+
+
+def fused_batch_norm(
+    x, scale, offset, mean=None, variance=None, epsilon=0.001, data_format="NHWC", is_training=True
+):
+    """(`x` normalized, means, variances): of the batch in training, else those that are given."""
+    x, axis = tensor(x), 1 if data_format == "NCHW" else 3
+    axes = [i for i in range(4) if i != axis]
+    around = [1 if i in axes else -1 for i in range(4)]
+    if is_training:
+        mean, variance = moments(x, axes)
+    per_channel = [tensor(t).reshape(around) for t in (mean, variance, offset, scale)]
+    found = batch_normalization(x, *per_channel, epsilon)
+    if is_training:  # what is to be kept is the estimate for more than this batch
+        count = K.cast(K.size(x), "float32") / x.shape[axis]
+        variance = variance * count / K.maximum(count - 1, 1.0)
+    return [found, mean, variance]
+
+
+def weighted_moments(x, axes, frequency_weights, keepdims=False):
+    """Mean and variance over axes, of elements that count by their weights."""
+    x, weights, axes = tensor(x), tensor(frequency_weights), known(axes)
+    total = K.sum(weights + K.zeros_like(x), axes, keepdims=True)
+    mean = K.sum(x * weights, axes, keepdims=True) / total
+    variance = K.sum(torch.square(x - mean) * weights, axes, keepdims=True) / total
+    if keepdims:
+        return mean, variance
+    axes = [axes] if isinstance(axes, int) else axes
+    return mean.squeeze(tuple(axes)), variance.squeeze(tuple(axes))
 
 
 def local_response_normalization(input, depth_radius=5, bias=1, alpha=1, beta=0.5):

@@ -7,13 +7,16 @@ import torch.nn.functional as F
 
 from ... import backend as K
 from ...backend.values import axes
+from ...symbolic import torch_dtype
 from .values import convert, known, pair, tensor
 
 __all__ = [
+    "accumulate_n",
     "add_n",
     "argmax",
     "argmin",
     "argsort",
+    "clip_by_average_norm",
     "clip_by_global_norm",
     "clip_by_norm",
     "clip_by_value",
@@ -23,11 +26,17 @@ __all__ = [
     "div",
     "div_no_nan",
     "einsum",
+    "global_norm",
+    "lbeta",
     "logical_xor",
     "matmul",
+    "multiply_no_nan",
     "norm",
+    "polyval",
+    "reciprocal_no_nan",
     "reduce_all",
     "reduce_any",
+    "reduce_euclidean_norm",
     "reduce_logsumexp",
     "reduce_max",
     "reduce_mean",
@@ -36,6 +45,8 @@ __all__ = [
     "reduce_std",
     "reduce_sum",
     "reduce_variance",
+    "saturate_cast",
+    "scalar_mul",
     "sort",
     "tensordot",
 ]
@@ -63,6 +74,18 @@ def _squared_difference(x, y):
     return torch.square(x - y)
 
 
+def _polygamma(n, x):
+    return (-1) ** (n + 1) * torch.exp(torch.lgamma(n + 1)) * torch.special.zeta(n + 1, x)
+
+
+def _toward_zero(x, y):
+    return torch.div(x, y, rounding_mode="trunc")
+
+
+def _xdivy(x, y):
+    return torch.where(torch.eq(x, 0), torch.zeros_like(x), x / y)
+
+
 _UNARY = {
     "abs": torch.abs,
     "acos": torch.acos,
@@ -71,12 +94,17 @@ _UNARY = {
     "asinh": torch.asinh,
     "atan": torch.atan,
     "atanh": torch.atanh,
+    "bessel_i0": torch.special.i0,
+    "bessel_i0e": torch.special.i0e,
+    "bessel_i1": torch.special.i1,
+    "bessel_i1e": torch.special.i1e,
     "ceil": torch.ceil,
     "cos": torch.cos,
     "cosh": torch.cosh,
     "digamma": torch.digamma,
     "erf": torch.erf,
     "erfc": torch.erfc,
+    "erfinv": torch.erfinv,
     "exp": torch.exp,
     "expm1": torch.expm1,
     "floor": torch.floor,
@@ -88,6 +116,7 @@ _UNARY = {
     "log1p": torch.log1p,
     "log_sigmoid": F.logsigmoid,
     "logical_not": torch.logical_not,
+    "ndtri": torch.special.ndtri,
     "negative": torch.neg,
     "reciprocal": torch.reciprocal,
     "rint": torch.round,
@@ -112,6 +141,8 @@ _BINARY = {
     "floormod": operator.mod,
     "greater": K.greater,
     "greater_equal": K.greater_equal,
+    "igamma": torch.special.gammainc,
+    "igammac": torch.special.gammaincc,
     "less": K.less,
     "less_equal": K.less_equal,
     "logical_and": torch.logical_and,
@@ -120,10 +151,16 @@ _BINARY = {
     "minimum": K.minimum,
     "multiply": operator.mul,
     "not_equal": K.not_equal,
+    "polygamma": _polygamma,
     "pow": torch.pow,
     "squared_difference": _squared_difference,
     "subtract": operator.sub,
     "truediv": operator.truediv,
+    "truncatediv": _toward_zero,
+    "truncatemod": torch.fmod,
+    "xdivy": _xdivy,
+    "xlogy": torch.xlogy,
+    "zeta": torch.special.zeta,
 }
 for _name, _function in _UNARY.items():
     globals()[_name] = _unary(_name, _function)
@@ -151,6 +188,47 @@ def add_n(inputs):
     return total
 
 
+accumulate_n = add_n
+
+
+def scalar_mul(scalar, x):
+    """`x` times a number."""
+    return convert(scalar, x.dtype) * x
+
+
+def multiply_no_nan(x, y):
+    """The product, 0 where `y` is, even if `x` is infinite or no number."""
+    x, y = pair(x, y)
+    return torch.where(torch.eq(y, 0), torch.zeros_like(y), x * y)
+
+
+def reciprocal_no_nan(x):
+    """1 divided by the elements, 0 where these are."""
+    x = tensor(x)
+    return div_no_nan(torch.ones_like(x), x)
+
+
+def polyval(coeffs, x):
+    """The polynomial with these coefficients, the highest power first."""
+    found = convert(0.0)
+    for c in coeffs:
+        found = found * x + c
+    return found
+
+
+def lbeta(x):
+    """The logarithm of the beta function, over the last axis."""
+    x = tensor(x)
+    return torch.lgamma(x).sum(-1) - torch.lgamma(x.sum(-1))
+
+
+def saturate_cast(value, dtype):
+    """`value` in another dtype, limited to its range."""
+    wanted = torch_dtype(dtype)
+    limits = torch.finfo(wanted) if wanted.is_floating_point else torch.iinfo(wanted)
+    return K.cast(K.clip(convert(value), limits.min, limits.max), wanted)
+
+
 def clip_by_value(input, clip_value_min, clip_value_max):
     """Elements limited to an interval."""
     return K.clip(input, clip_value_min, clip_value_max)
@@ -161,6 +239,18 @@ def clip_by_norm(input, clip_norm, axes=None):
     x = tensor(input)
     size = torch.sqrt(K.sum(torch.square(x), axes, keepdims=True))
     return x * clip_norm / K.maximum(size, clip_norm)
+
+
+def clip_by_average_norm(t, clip_norm):
+    """`t`, scaled down where the mean of its norm over its elements exceeds `clip_norm`."""
+    x = tensor(t)
+    return clip_by_norm(x, clip_norm * K.cast(K.size(x), x.dtype))
+
+
+def global_norm(t_list):
+    """The norm of all tensors together, None among them left out."""
+    given = [convert(t) for t in t_list if t is not None]
+    return torch.sqrt(sum(torch.sum(torch.square(t)) for t in given))
 
 
 # ---- over axes ----------------------------------------------------------------------------------
@@ -175,8 +265,13 @@ def _reduction(name, function):
     return call
 
 
+def _euclidean_norm(x, axis, keepdims):
+    return torch.linalg.vector_norm(x, dim=axis, keepdim=keepdims)
+
+
 reduce_all = _reduction("all", K.all)
 reduce_any = _reduction("any", K.any)
+reduce_euclidean_norm = _reduction("euclidean_norm", _euclidean_norm)
 reduce_logsumexp = _reduction("logsumexp", K.logsumexp)
 reduce_max = _reduction("max", K.max)
 reduce_mean = _reduction("mean", K.mean)
@@ -252,10 +347,7 @@ def clip_by_global_norm(t_list, clip_norm, use_norm=None):
 
     None among the tensors stays.
     """
-    given = [convert(t) for t in t_list if t is not None]
-    if use_norm is None:
-        use_norm = torch.sqrt(sum(torch.sum(torch.square(t)) for t in given))
-    total = convert(use_norm)
+    total = global_norm(t_list) if use_norm is None else convert(use_norm)
     scale = clip_norm / torch.clamp(total, min=clip_norm)
     return [None if t is None else convert(t) * scale for t in t_list], total
 

@@ -1,13 +1,15 @@
-"""Python functions of NumPy arrays as operations."""
+"""Python functions as operations: of NumPy arrays; of tensors, with a gradient of their own."""
+
+import functools
 
 import numpy as np
 import torch
 
 from ... import symbolic
 from ...devices import current_device
-from .values import convert, recorded
+from .values import apply, convert, recorded
 
-__all__ = ["numpy_function", "py_func"]
+__all__ = ["custom_gradient", "numpy_function", "py_func"]
 
 
 def py_func(func, inp, Tout, stateful=True):
@@ -51,3 +53,42 @@ def _shapes(run, inputs, several):
             return None
         found.append([tuple(t.shape) for t in (out if several else [out])])
     return [tuple(m if m == n else None for m, n in zip(a, b)) for a, b in zip(*found)]
+
+
+def custom_gradient(f):
+    """A decorator for functions that give (results, a function of their gradients).
+
+    That function gives the gradients of the arguments. Variables that `f` closes over get none.
+    """
+
+    @functools.wraps(f)
+    def call(*args):
+        return apply(_Custom(f), *(convert(x) for x in args))
+
+    return call
+
+
+class _Custom:
+    """The operation of a function that `custom_gradient` decorates."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *tensors):
+        return _OwnGradient.apply(self.function, *tensors)
+
+
+class _OwnGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, function, *tensors):
+        with symbolic.executing():
+            found, ctx.gradient = function(*tensors)
+        found = tuple(found) if isinstance(found, (list, tuple)) else found
+        # A result that is an argument has to be a tensor of its own.
+        return symbolic._map(lambda x: x.view_as(x), found)
+
+    @staticmethod
+    def backward(ctx, *grads):
+        with symbolic.executing():
+            found = ctx.gradient(*grads)
+        return None, *(found if isinstance(found, (list, tuple)) else [found])

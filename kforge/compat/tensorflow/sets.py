@@ -2,10 +2,9 @@
 
 import torch
 
-from ... import backend as K
 from .values import convert, declared
 
-__all__ = ["set_intersection", "sparse_tensor_to_dense"]
+__all__ = ["set_intersection"]
 
 
 class _Sets:
@@ -34,8 +33,3 @@ def _intersect(a, b):
         values = torch.unique(x)
         rows.append(values[torch.isin(values, y)])
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-
-
-def sparse_tensor_to_dense(sp_input, default_value=0):
-    """A tensor with the elements of a sparse one, zeros elsewhere."""
-    return sp_input.dense if isinstance(sp_input, _Sets) else K.to_dense(sp_input)

@@ -6,7 +6,7 @@ from ... import backend as K
 from ... import config, initializers, lowering, symbolic
 from ... import variable as variables
 from ...backend.random import stream
-from ...backend.values import mixed_shape
+from ...backend.values import mixed_shape, sizes
 from ...dimensions import GraphShape
 from ...symbolic import torch_dtype
 from ..arguments import is_own_call
@@ -32,8 +32,11 @@ __all__ = [
     "ones_initializer",
     "orthogonal_initializer",
     "placeholder",
+    "placeholder_with_default",
+    "random_gamma",
     "random_normal",
     "random_normal_initializer",
+    "random_poisson",
     "random_shuffle",
     "random_uniform",
     "random_uniform_initializer",
@@ -133,6 +136,14 @@ def placeholder(dtype, shape=None):
     return K.placeholder(tuple(known(shape or ())), dtype=dtype)
 
 
+def placeholder_with_default(input, shape):
+    """A tensor to be fed, if not with `input`."""
+    found = K.identity(convert(input))
+    if isinstance(found, symbolic.Symbolic):
+        found.set_shape(tuple(known(shape)))
+    return found
+
+
 # ---- changes ------------------------------------------------------------------------------------
 
 
@@ -207,6 +218,33 @@ def _shuffle(x, generator):
         return x.clone()
     device = "cpu" if generator is None else generator.device
     return x[torch.randperm(len(x), generator=generator, device=device).to(x.device)]
+
+
+def random_gamma(shape, alpha, beta=None, dtype="float32", seed=None):
+    """Values with gamma distributions: (*shape, *shape of the parameters).
+
+    Gradients flow to the parameters: Figurnov et al., 2018.
+    """
+    alpha = convert(alpha, dtype)
+    rate = K.ones_like(alpha) if beta is None else convert(beta, dtype)
+    alpha = alpha + K.zeros_like(rate)
+    shape, generator = mixed_shape(known(shape)), stream(seed)
+    return apply(_gamma, alpha, shape, generator) / rate
+
+
+def _gamma(alpha, shape, generator):
+    alpha = alpha.expand(*sizes(shape), *alpha.shape)
+    return alpha.clone() if alpha.is_meta else torch._standard_gamma(alpha, generator)
+
+
+def random_poisson(lam, shape, dtype="float32", seed=None):
+    """Values with Poisson distributions: (*shape, *shape of `lam`)."""
+    draw = apply(_poisson, convert(lam, dtype), mixed_shape(known(shape)), stream(seed))
+    return K.stop_gradient(draw)
+
+
+def _poisson(lam, shape, generator):
+    return torch.poisson(lam.expand(*sizes(shape), *lam.shape), generator)
 
 
 def multinomial(logits, num_samples, seed=None, output_dtype="int64"):

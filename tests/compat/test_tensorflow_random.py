@@ -1,0 +1,73 @@
+"""What the facade of TensorFlow draws at random: distributions and changes of images."""
+
+import numpy as np
+import pytest
+
+import kforge
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tf():
+    kforge.install()
+    import tensorflow
+
+    yield tensorflow
+    kforge.uninstall()
+
+
+@pytest.fixture
+def run(tf):
+    tf.set_random_seed(5)
+    return tf.Session().run
+
+
+def test_gamma_and_poisson(tf, run):
+    draw = run(tf.random.gamma([4000], alpha=[1.0, 3.0], beta=2.0))
+    assert draw.shape == (4000, 2)
+    np.testing.assert_allclose(draw.mean(0), [0.5, 1.5], rtol=0.08)
+    counts = run(tf.random_poisson([0.5, 4.0], [4000]))
+    np.testing.assert_allclose(counts.mean(0), [0.5, 4.0], rtol=0.08)
+    assert (counts == counts.round()).all()
+
+
+def test_gradients_flow_through_gamma(tf, run):
+    alpha = tf.constant([2.0])
+    (gradient,) = run(tf.gradients(tf.random_gamma([3000], alpha), alpha))
+    np.testing.assert_allclose(gradient / 3000, [1.0], rtol=0.1)  # the mean is alpha
+
+
+def test_crops(tf, run):
+    image = tf.placeholder("float32", [None, 5, 5, 1])
+    values = np.arange(50, dtype="float32").reshape(2, 5, 5, 1)
+    crop = tf.random_crop(image, [2, 3, 3, 1])
+    assert tuple(crop.shape) == (2, 3, 3, 1)
+    corners = {int(run(crop, {image: values})[0, 0, 0, 0]) for _ in range(60)}
+    assert corners == {0, 1, 2, 5, 6, 7, 10, 11, 12}
+    with pytest.raises(ValueError, match="random_crop: size"):
+        run(tf.random_crop(image, [2, 6, 3, 1]), {image: values})
+
+
+@pytest.mark.parametrize("flip, axis", [("left_right", -2), ("up_down", -3)])
+def test_flips(tf, run, flip, axis):
+    values = np.random.RandomState(0).rand(40, 3, 4, 2).astype("float32")
+    found = run(getattr(tf.image, f"random_flip_{flip}")(values))
+    flipped = np.flip(values, axis)
+    turned = [np.array_equal(f, g) for f, g in zip(found, flipped)]
+    kept = [np.array_equal(f, v) for f, v in zip(found, values)]
+    assert all(a != b for a, b in zip(turned, kept))
+    assert 8 < sum(turned) < 32
+    alone = run(getattr(tf.image, f"random_flip_{flip}")(values[0]))
+    assert np.array_equal(alone, values[0]) or np.array_equal(alone, flipped[0])
+
+
+def test_colours(tf, run):
+    values = np.random.RandomState(0).rand(4, 4, 3).astype("float32")
+    lighter = run(tf.image.random_brightness(values, 0.3)) - values
+    assert np.ptp(lighter) < 1e-6 and abs(lighter[0, 0, 0]) < 0.3
+    contrast = run(tf.image.random_contrast(values, 0.5, 0.9))
+    factor = (contrast - contrast.mean((0, 1))) / (values - values.mean((0, 1)))
+    assert np.ptp(factor) < 1e-3 and 0.5 < factor.mean() < 0.9
+    hue = run(tf.image.rgb_to_hsv(tf.image.random_hue(values, 0.2)))
+    np.testing.assert_allclose(hue[..., 1:], run(tf.image.rgb_to_hsv(values))[..., 1:], atol=1e-5)
+    gray = run(tf.image.random_saturation(values, 0.0, 1e-6))
+    assert np.ptp(gray, -1).max() < 1e-5
