@@ -36,6 +36,7 @@ __all__ = [
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "stands_for_keras",
 ]
 
 FLOATX = ("float16", "float32", "float64", "bfloat16")
@@ -107,6 +108,11 @@ _state = {"backend": "torch", "learning_phase": None}
 def backend():
     """The name of the backend: ``$KERAS_BACKEND`` if set, "tensorflow" where kforge is Keras."""
     return os.environ.get("KERAS_BACKEND") or _state["backend"]
+
+
+def stands_for_keras():
+    """Whether kforge is installed as `keras`, so that scripts see what they saw there."""
+    return _state["backend"] != "torch"
 
 
 def answer_as(backend):

@@ -11,8 +11,9 @@ import torch
 
 from .backend.random import fill_normal, fill_truncated_normal, fill_uniform, stream
 from .devices import current_device
+from .dtypes import torch_dtype
 from .registry import Configurable, Registry
-from .symbolic import as_tensor, torch_dtype
+from .symbolic import as_tensor
 
 __all__ = [
     "Constant",

@@ -70,4 +70,4 @@ def _zeros_like(x, size):
         return _value_of(x)
     known = (m if n is None else n for m, n in zip(_static_shape(x.probes), x.shape))
     shape = [size if n is None else n for n in known]
-    return torch.zeros(shape, dtype=x.dtype, device=current_device())
+    return torch.zeros(shape, dtype=x.torch_dtype, device=current_device())

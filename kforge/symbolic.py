@@ -15,6 +15,7 @@ import torch
 
 from . import config, devices, indexing, rules
 from .dimensions import GraphShape, TensorShape
+from .dtypes import DType, as_shown, dtype_name, torch_dtype
 from .execution import (
     NeedsValue,
     NotFed,
@@ -107,6 +108,11 @@ class Symbolic:
         return GraphShape(self.shape)
 
     @property
+    def dtype(self):
+        """The type: torch's or, where kforge stands for Keras, a `kforge.dtypes.DType`."""
+        return as_shown(self.torch_dtype)
+
+    @property
     def ndim(self):
         """Number of dimensions."""
         return len(self.shape)
@@ -189,7 +195,7 @@ class KerasTensor(Symbolic):
         self.probes = tuple(_as_declared(p, self._declared) for p in self.probes)
 
     @property
-    def dtype(self):
+    def torch_dtype(self):
         """The torch dtype."""
         probe = self.probes[0]
         return probe.dtype if isinstance(probe, torch.Tensor) else torch.int64
@@ -214,7 +220,7 @@ class KerasTensor(Symbolic):
         """Makes the sizes of these axes unknown."""
         if axes:
             shape = [None if a in axes else n for a, n in enumerate(self._static)]
-            likely = [_probe_tensor(shape, self.dtype, i).shape for i in (0, 1)]
+            likely = [_probe_tensor(shape, self.torch_dtype, i).shape for i in (0, 1)]
             self.probes = tuple(
                 p.new_empty([q[a] if a in axes else n for a, n in enumerate(p.shape)])
                 for p, q in zip(self.probes, likely)
@@ -224,10 +230,10 @@ class KerasTensor(Symbolic):
         """Declares sizes that inference did not find."""
         known = self.shape
         self._keras_shape = tuple(k if s is None else s for s, k in zip(shape, known))
-        self.probes = tuple(_probe_tensor(self._declared, self.dtype, i) for i in (0, 1))
+        self.probes = tuple(_probe_tensor(self._declared, self.torch_dtype, i) for i in (0, 1))
 
     def __repr__(self):
-        dtype = str(self.dtype).removeprefix("torch.")
+        dtype = dtype_name(self.torch_dtype)
         return f'<KerasTensor "{self.name}" shape={tuple(self.shape)} dtype={dtype}>'
 
 
@@ -238,20 +244,6 @@ tensor_class = KerasTensor
 def is_symbolic(x):
     """Whether `x` is recorded rather than computed: a KerasTensor or a Variable."""
     return isinstance(x, Symbolic)
-
-
-def torch_dtype(dtype):
-    """A torch dtype of what a user may write: a name, a NumPy or torch dtype; None is `floatx`."""
-    if dtype is None:
-        dtype = config.floatx()
-    if isinstance(dtype, torch.dtype):
-        return dtype
-    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
-    name = name.removesuffix("_ref").removeprefix("torch.")
-    found = getattr(torch, name, None)
-    if not isinstance(found, torch.dtype):
-        raise TypeError(f"Unknown dtype {dtype!r}.")
-    return found
 
 
 def as_tensor(value, dtype=None):
@@ -268,7 +260,7 @@ def as_tensor(value, dtype=None):
     if not (array.flags.writeable and array.dtype.isnative):  # torch has no such tensors
         array = array.astype(array.dtype.newbyteorder("="))
     tensor = torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape)
-    return tensor if dtype is None else tensor.to(dtype)
+    return tensor if dtype is None else tensor.to(torch_dtype(dtype))
 
 
 # ---- recording --------------------------------------------------------------------------------
@@ -347,7 +339,7 @@ def _value_of(x):
             "values can only use tensors that it is given; pass this one as an input."
         )
     if not isinstance(x, Symbolic):
-        return x
+        return x.torch if isinstance(x, DType) else x
     device = devices.scope_device()  # code that runs as one operation, in a scope
     return x.view if device is None else x.view.to(device)
 
@@ -373,7 +365,7 @@ def _prepare(x):
         return x.item()
     if isinstance(x, Symbolic):
         return getattr(local, "substitutes", {}).get(x, x)
-    return x
+    return x.torch if isinstance(x, DType) else x
 
 
 def _infer(op):
@@ -451,7 +443,7 @@ def _probe_tensor(shape, dtype, which):
         if size is None:
             size = (_BATCH_PROBES if axis == 0 else _AXIS_PROBES[(axis - 1) % 5])[which]
         sizes.append(int(size))
-    return torch.empty(sizes, dtype=dtype, device="meta")
+    return torch.empty(sizes, dtype=torch_dtype(dtype), device="meta")
 
 
 def _as_declared(probe, shape):

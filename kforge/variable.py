@@ -13,6 +13,7 @@ import torch
 from .config import ThreadStack
 from .devices import current_device
 from .dimensions import TensorShape
+from .dtypes import dtype_name
 from .symbolic import (
     KerasTensor,
     Op,
@@ -135,7 +136,7 @@ class Variable(Symbolic):
         return tuple(self.meta.shape)
 
     @property
-    def dtype(self):
+    def torch_dtype(self):
         """The torch dtype."""
         return self.native.dtype
 
@@ -198,7 +199,7 @@ class Variable(Symbolic):
     read_value = value = _reader
 
     def __repr__(self):
-        dtype = str(self.dtype).removeprefix("torch.")
+        dtype = dtype_name(self.torch_dtype)
         return f'<Variable "{self.name}" shape={self._keras_shape} dtype={dtype}>'
 
     def __getstate__(self):

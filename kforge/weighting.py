@@ -3,7 +3,7 @@
 import torch
 
 from .backend.values import tensor
-from .symbolic import torch_dtype
+from .dtypes import torch_dtype
 
 __all__ = [
     "Reduction",

@@ -14,7 +14,7 @@ ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
 # name that fits a module decides; "" is kforge/__init__.py, "engine." is its package's __init__.
 LEVELS = """
     config registry compat execution parallel passes placement rules tuning
-    devices utils
+    devices dtypes utils
     dimensions indexing generated module_runner symbolic opaque variable lowering
     backend weighting
     activations constraints functions initializers losses optimizers regularizers

@@ -90,7 +90,9 @@ class Loop:
 
     def nothing(self, device):
         """The results, stacked and last, of a loop over no elements; unknown sizes are 0 too."""
-        shapes = [(t.dtype, [n or 0 for n in t.shape]) for t in self.trace.outputs[: self.results]]
+        shapes = [
+            (t.torch_dtype, [n or 0 for n in t.shape]) for t in self.trace.outputs[: self.results]
+        ]
         last = [torch.zeros(shape, dtype=dtype, device=device) for dtype, shape in shapes]
         return [*(t.unsqueeze(self.axis).narrow(self.axis, 0, 0) for t in last), *last]
 

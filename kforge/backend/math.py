@@ -11,6 +11,7 @@ import numbers
 import torch
 
 from .. import config
+from ..dtypes import torch_dtype
 from .values import agreeing, apply, axes, tensor
 from .variables import cast, is_sparse
 
@@ -118,13 +119,14 @@ def _every(x, axis):
 
 def _as_float(x):
     x = tensor(x)
-    return cast(x, config.floatx()) if x.dtype is torch.bool else x
+    return cast(x, config.floatx()) if x.dtype == torch.bool else x
 
 
 def sum(x, axis=None, keepdims=False):
     """Sum over axes (a number or several; None: all)."""
     x = tensor(x)
-    dtype = None if x.dtype.is_floating_point else x.dtype  # torch would widen integers
+    # torch would widen integers
+    dtype = None if x.dtype.is_floating_point else torch_dtype(x.dtype)
     return torch.sum(x, dim=axes(axis), keepdim=keepdims, dtype=dtype)
 
 
@@ -167,16 +169,18 @@ def _extreme_of_any(function, worst, x, dims, keepdims):
     if builtins.all(x.shape[d] for d in dims):
         return function(x, dim=dims, keepdim=keepdims)
     if not x.dtype.is_floating_point:
-        limits = torch.iinfo(x.dtype)
+        limits = torch.iinfo(torch_dtype(x.dtype))
         worst = limits.min if worst < 0 else limits.max
-    return torch.full_like(torch.sum(x, dim=dims, keepdim=keepdims, dtype=x.dtype), worst)
+    return torch.full_like(
+        torch.sum(x, dim=dims, keepdim=keepdims, dtype=torch_dtype(x.dtype)), worst
+    )
 
 
 def prod(x, axis=None, keepdims=False):
     """Product over axes."""
     x = tensor(x)
     for a in builtins.sorted((a % len(x.shape) for a in _every(x, axis)), reverse=True):
-        x = torch.prod(x, dim=a, keepdim=keepdims, dtype=x.dtype)
+        x = torch.prod(x, dim=a, keepdim=keepdims, dtype=torch_dtype(x.dtype))
     return x
 
 
@@ -209,13 +213,13 @@ def argmin(x, axis=-1):
 def cumsum(x, axis=0):
     """Running sum along an axis."""
     x = tensor(x)
-    return torch.cumsum(x, dim=axis, dtype=x.dtype)
+    return torch.cumsum(x, dim=axis, dtype=torch_dtype(x.dtype))
 
 
 def cumprod(x, axis=0):
     """Running product along an axis."""
     x = tensor(x)
-    return torch.cumprod(x, dim=axis, dtype=x.dtype)
+    return torch.cumprod(x, dim=axis, dtype=torch_dtype(x.dtype))
 
 
 # ---- comparisons ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import torch
 
 from .. import symbolic
 from ..devices import current_device
-from ..symbolic import torch_dtype
+from ..dtypes import torch_dtype
 from .values import factory, sizes
 from .variables import variable
 

@@ -11,6 +11,7 @@ import torch
 
 from .. import config, lowering
 from ..devices import current_device
+from ..dtypes import dtype_name
 from ..symbolic import KerasTensor, Symbolic, _map, as_tensor, executing, leaves
 from ..variable import Variable, to_numpy
 from . import random
@@ -114,10 +115,20 @@ class Function:
         return self._lowered[phase]
 
     def __call__(self, inputs=()):
-        values = list(inputs) if self._flat[0] else _matching(self.structures[0], inputs)
+        if self._flat[0]:
+            values = [inputs] if hasattr(inputs, "shape") else list(inputs)
+        else:
+            values = _matching(self.structures[0], inputs)
         if len(values) == self._phase_at == len(self.inputs) - 1:
             values.append(0)  # the learning phase, which has a default, may be left out
-        if len(values) != len(self.inputs):
+        if len(values) > len(self.inputs):  # a learning phase, it may be, that nothing depends on
+            warnings.warn(
+                f"K.function {self.name or ''} takes {len(self.inputs)} inputs and got "
+                f"{len(values)}; the last have no effect.",
+                stacklevel=2,
+            )
+            del values[len(self.inputs) :]
+        if len(values) < len(self.inputs):
             raise ValueError(
                 f"K.function {self.name or ''} takes {len(self.inputs)} inputs, "
                 f"{[x.name for x in self.inputs]}. Got {len(values)}."
@@ -156,10 +167,10 @@ class _Feed:
     """Makes tensors of the values fed for `x`."""
 
     def __init__(self, x):
-        self.name, self.shape, self.dtype = x.name, tuple(x.shape), x.dtype
+        self.name, self.shape, self.dtype = x.name, tuple(x.shape), x.torch_dtype
         self.known = [(axis, size) for axis, size in enumerate(self.shape) if size is not None]
         self.device = current_device()
-        self.array = str(x.dtype).removeprefix("torch.")
+        self.array = dtype_name(self.dtype)
 
     def __call__(self, value):
         if type(value) is np.ndarray and value.dtype == self.array and value.flags.carray:

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from .. import symbolic
 from ..config import check_data_format
 from ..devices import current_device
-from ..symbolic import Symbolic, declared, leaves, torch_dtype
+from ..dtypes import torch_dtype
+from ..symbolic import Symbolic, declared, leaves
 from .spatial import resize
 from .values import apply, mixed_shape, recorded, sizes, tensor
 from .variables import cast, constant, is_sparse, to_dense
@@ -234,7 +235,7 @@ def one_hot(indices, num_classes):
 
 
 def _one_hot(indices, num_classes, dtype):
-    classes = torch.arange(num_classes, device=indices.device, dtype=indices.dtype)
+    classes = torch.arange(num_classes, device=indices.device, dtype=torch_dtype(indices.dtype))
     return indices.unsqueeze(-1).eq(classes).to(dtype)
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "as_list",
     "axes",
     "factory",
+    "given_tensor",
     "mixed_shape",
     "recorded",
     "scalar_or_array",
@@ -30,6 +31,17 @@ def tensor(x, dtype=None):
         return value
     value = value.to(current_device())
     return value if symbolic.is_executing() else symbolic.constant(value)
+
+
+def given_tensor(x, giver):
+    """`x`, which a function of the user's, `giver`, gave, as a tensor; else `ValueError`."""
+    try:
+        return tensor(x)
+    except TypeError:
+        raise ValueError(
+            f"{giver} gave {x!r}; expected a tensor, with a value for each sample or one for all. "
+            "Is a `return` missing?"
+        ) from None
 
 
 def recorded(*args):

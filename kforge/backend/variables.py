@@ -9,7 +9,8 @@ import torch
 
 from .. import config, lowering, symbolic
 from ..devices import current_device
-from ..symbolic import KerasTensor, Symbolic, as_tensor, torch_dtype
+from ..dtypes import dtype_name, torch_dtype
+from ..symbolic import KerasTensor, Symbolic, as_tensor
 from ..variable import Variable, to_numpy
 from .values import apply, as_list, factory, mixed_shape, scalar_or_array, sizes, tensor
 
@@ -266,7 +267,7 @@ def ndim(x):
 
 def dtype(x):
     """The dtype as a string, such as "float32"."""
-    return str(tensor(x).dtype).removeprefix("torch.")
+    return dtype_name(tensor(x).dtype)
 
 
 def count_params(x):

@@ -2,7 +2,9 @@
 
 import re
 
-__all__ = ["Logs", "other_spelling"]
+import numpy as np
+
+__all__ = ["Logs", "Number", "other_spelling"]
 
 
 # Metrics, before 2.3 under their full names ("acc" for accuracy), since then as they were given.
@@ -21,6 +23,19 @@ def other_spelling(name):
     """What other versions of Keras call a value: "val_acc" for "val_accuracy"; None: the same."""
     match = _NAME.fullmatch(name) if isinstance(name, str) else None
     return match and f"{match[1] or ''}{_OTHER[match[2]]}{match[3] or ''}"
+
+
+class Number(np.float64):
+    """A value that a loop reports: a Python float that is a NumPy scalar too, as in Keras.
+
+    It prints as a float whatever NumPy there is, and is pickled as NumPy's own.
+    """
+
+    __slots__ = ()
+    __repr__ = float.__repr__
+
+    def __reduce__(self):
+        return np.float64, (float(self),)
 
 
 class Logs(dict):

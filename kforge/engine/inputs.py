@@ -3,7 +3,8 @@
 import torch
 
 from .. import config, symbolic
-from ..symbolic import KerasTensor, torch_dtype
+from ..dtypes import dtype_name, torch_dtype
+from ..symbolic import KerasTensor
 from ..variable import Variable, recorded
 from .layer import Layer, layers
 from .node import Node, unpack
@@ -54,7 +55,7 @@ class InputLayer(Layer):
                 self.batch_input_shape, torch_dtype(self.dtype), name
             )
         elif dtype is None:
-            self.dtype = str(input_tensor.dtype).removeprefix("torch.")
+            self.dtype = dtype_name(input_tensor.dtype)
         Node.between(self, [input_tensor], [input_tensor], [None], [None])
         input_tensor._keras_history = (self, 0, 0)
 

@@ -18,6 +18,7 @@ from .. import (
 from ..backend.values import as_list
 from ..compat import arguments
 from ..config import automatic_name
+from ..dtypes import dtype_name
 from ..registry import Registry, has_arg
 from ..symbolic import KerasTensor, Symbolic
 from ..variable import Variable, recorded
@@ -119,7 +120,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         self._trainable = kwargs.get("trainable", True)
         dtype = kwargs.get("dtype") or kwargs.get("input_dtype") or config.floatx()
         if not isinstance(dtype, str):
-            dtype = str(symbolic.torch_dtype(dtype)).removeprefix("torch.")
+            dtype = dtype_name(dtype)
         self.dtype = dtype
         if "batch_input_shape" in kwargs:
             self.batch_input_shape = _as_shape(kwargs["batch_input_shape"])

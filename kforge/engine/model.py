@@ -8,6 +8,7 @@ import torch
 from .. import config as settings
 from .. import lowering, saving, symbolic
 from ..backend.values import as_list
+from ..dtypes import dtype_name
 from ..registry import plain
 from ..saving.text import dump_yaml
 from ..symbolic import KerasTensor
@@ -58,8 +59,8 @@ class Model(TrainingMethods, Layer):
         """Makes the model the graph between these tensors."""
         graph = trace_graph(as_list(inputs), as_list(outputs), self.name)
         self._single_output = not isinstance(outputs, (list, tuple)) or len(outputs) == 1
-        for layer in graph.layers:  # known to torch under their names
-            self._modules[layer.name.replace(".", "_")] = layer
+        for layer in graph.layers:
+            self._hold(layer)
         self._define(graph)
 
     def _define(self, graph):
@@ -489,5 +490,5 @@ def _model_arguments(*args, **kwargs):
 
 def _input_dtype(x):
     if isinstance(x, torch.Tensor):
-        return str(x.dtype).removeprefix("torch.")
+        return dtype_name(x.dtype)
     return settings.floatx() if x.dtype.kind == "f" else x.dtype.name

@@ -63,7 +63,7 @@ class Sequential(Model):
     def _extend(self, layer):
         """Calls a layer on the end of the chain and takes it into the graph."""
         before = self._graph or _chain_start(self._chain)
-        if layer.name in self._modules:
+        if any(layer.name == other.name for other in before.layers):
             raise ValueError(
                 f'The name "{layer.name}" is used 2 times in the model. All layer names should be '
                 "unique."
@@ -76,7 +76,7 @@ class Sequential(Model):
             )
         before.layers.append(layer)
         before.nodes.append(layer._inbound_nodes[-1])
-        self._modules[layer.name.replace(".", "_")] = layer
+        self._hold(layer)
         self._define(Graph(before.inputs, [outputs], before.layers, before.nodes))
 
     def _add_input(self, layer):
@@ -112,7 +112,8 @@ class Sequential(Model):
         if not self.layers:
             raise TypeError("There are no layers in the model.")
         layer = self._chain.pop()
-        self._modules.pop(layer.name.replace(".", "_"), None)
+        for name in [n for n, held in self._modules.items() if held is layer]:
+            del self._modules[name]
         if self._graph is None:
             return
         node = self._graph.nodes[-1]

@@ -77,6 +77,13 @@ class WeightHolder:
         else:
             self._buffers[name] = tensor
 
+    def _hold(self, layer):
+        """Makes a layer known to torch, under its name as far as torch takes it."""
+        name = layer.name.replace(".", "_")
+        while self._modules.get(name, layer) is not layer:
+            name += "_"
+        self._modules[name] = layer
+
     def _sublayers(self):
         """Layers held as attributes, or in lists and dictionaries that are attributes, in the order
         in which the attributes were first set."""

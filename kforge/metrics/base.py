@@ -6,10 +6,11 @@ import torch
 
 from .. import initializers, lowering, opaque, symbolic
 from ..backend import cast
-from ..backend.values import tensor
+from ..backend.values import given_tensor, tensor
 from ..config import automatic_name
+from ..dtypes import dtype_name, torch_dtype
 from ..registry import Configurable, Registry
-from ..symbolic import NeedsValue, Symbolic, leaves, torch_dtype
+from ..symbolic import NeedsValue, Symbolic, leaves
 from ..variable import Variable, collecting, to_numpy, updated
 from ..weighting import squeeze_or_expand_dimensions, weigh
 
@@ -50,7 +51,7 @@ class Metric(Configurable):
         if kwargs:
             raise TypeError("Keyword argument not understood:", min(kwargs))
         self.name = name or automatic_name(type(self).__name__)
-        self.dtype = str(torch_dtype(dtype)).removeprefix("torch.")
+        self.dtype = dtype_name(dtype)
         self.weights = []
 
     def add_weight(self, name, shape=(), initializer=None, dtype=None):
@@ -221,6 +222,7 @@ class MeanMetricWrapper(Mean):
         y_true, y_pred = cast(y_true, self.dtype), cast(y_pred, self.dtype)
         y_pred, y_true = squeeze_or_expand_dimensions(y_pred, y_true)
         values = opaque.attempt(self._fn, (y_true, y_pred), self._fn_kwargs, detached=True)
+        values = given_tensor(values, f"The metric {self.name!r}")
         super().update_state(values, sample_weight)
 
     def get_config(self):

@@ -8,7 +8,7 @@ from .. import backend as K
 from .. import config
 from ..backend.values import tensor
 from ..devices import current_device
-from ..symbolic import torch_dtype
+from ..dtypes import torch_dtype
 from ..weighting import broadcast_weights, squeeze_or_expand_dimensions
 from .base import Metric, divide_no_nan, registry
 
@@ -445,7 +445,7 @@ class MeanIoU(Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch to the matrix of targets and predictions."""
         y_true, y_pred = (K.cast(y, "int64").reshape(-1) for y in (y_true, y_pred))
-        weights = torch.ones_like(y_pred, dtype=self.total_cm.dtype)
+        weights = torch.ones_like(y_pred, dtype=self.total_cm.torch_dtype)
         if sample_weight is not None:
             weights = K.cast(sample_weight, self.dtype).reshape(-1)
         cells = self.num_classes * self.num_classes

@@ -14,8 +14,9 @@ import torch
 
 from .. import config, lowering, symbolic
 from ..compat.interfaces import legacy_get_updates_support
+from ..dtypes import torch_dtype
 from ..registry import has_arg
-from ..symbolic import as_tensor, record, torch_dtype
+from ..symbolic import as_tensor, record
 from ..variable import Variable
 
 __all__ = ["Optimizer", "Scalar", "clip_norm"]
@@ -55,16 +56,16 @@ class Scalar(Variable):
 
     def set(self, value):
         """Sets the value; a variable given as value becomes another name for this one."""
-        self.assign(_number(value, self.name, self.dtype))
+        self.assign(_number(value, self.name, self.torch_dtype))
         if isinstance(value, Variable) and value.dtype == self.dtype:
             value.native = self.native
 
     def __deepcopy__(self, memo):
-        twin = memo[id(self)] = type(self)(self.array.item(), self.name[:-2], self.dtype)
+        twin = memo[id(self)] = type(self)(self.array.item(), self.name[:-2], self.torch_dtype)
         return twin
 
     def __reduce__(self):
-        return type(self), (self.array.item(), self.name[:-2], self.dtype)
+        return type(self), (self.array.item(), self.name[:-2], self.torch_dtype)
 
 
 def _number(value, name, dtype):

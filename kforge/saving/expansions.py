@@ -197,7 +197,7 @@ def is_order_of_flags(op):
     """Whether an operation is `torch.argsort` of truth values as numbers, in their order."""
     made = op.args[0].op
     given = {"descending": False, **op.kwargs}
-    of_flags = made.func is torch.Tensor.to and made.args[0].dtype is torch.bool
+    of_flags = made.func is torch.Tensor.to and made.args[0].dtype == torch.bool
     return of_flags and not given["descending"] and len(op.args) == 1
 
 

@@ -53,7 +53,7 @@ def to_program(model, data_format="channels_last"):
         if moved and len(shape) in (4, 5):
             shape = [shape[0], shape[-1], *shape[1:-1]]
         examples.append(
-            torch.zeros([_EXAMPLE if n is None else n for n in shape], dtype=tensor.dtype)
+            torch.zeros([_EXAMPLE if n is None else n for n in shape], dtype=tensor.torch_dtype)
         )
         unknown = {i: torch.export.Dim.DYNAMIC for i, n in enumerate(shape) if n is None}
         dynamic.append({**unknown, 0: batch} if 0 in unknown else unknown)

@@ -35,7 +35,7 @@ def array_inputs(model, x):
     shapes = [tuple(t.shape) for t in inputs]
     tensors = per_name(x, names, "input", shapes)
     tensors = [checked_array(t, s, n, "input") for t, s, n in zip(tensors, shapes, names)]
-    return [_cast(t, i.dtype) for t, i in zip(tensors, inputs)]
+    return [_cast(t, i.torch_dtype) for t, i in zip(tensors, inputs)]
 
 
 def array_targets(model, y):
@@ -51,7 +51,7 @@ def array_targets(model, y):
     for tensor, endpoint in zip(tensors, fed):
         tensor = checked_array(tensor, endpoint.target_shape, endpoint.name, "target")
         check_loss_target(tensor, endpoint.loss, endpoint.output.shape)
-        found.append(_cast(tensor, endpoint.target.dtype))
+        found.append(_cast(tensor, endpoint.target.torch_dtype))
     return found
 
 
@@ -210,7 +210,7 @@ def sample_weights(model, targets, sample_weight=None, class_weight=None):
     found = []
     for endpoint, weight, by_class in zip(compiled.trained, given, classes):
         weight = weigh_samples(by_output.get(id(endpoint)), weight, by_class, endpoint.mode)
-        dtype = endpoint.sample_weight.dtype
+        dtype = endpoint.sample_weight.torch_dtype
         found.append(None if weight is None else symbolic.as_tensor(weight, dtype))
     return found
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from .. import config, losses, metrics, opaque, symbolic
+from ..backend.values import given_tensor
 from ..compat.arguments import user_level
 from ..symbolic import KerasTensor
 from ..variable import recorded
@@ -238,6 +239,7 @@ def _endpoint_loss(endpoint, sample_weight):
     loss = endpoint.loss
     if hasattr(loss, "reduction"):
         values = opaque.attempt(loss.call, (endpoint.target, endpoint.output))
+        values = given_tensor(values, f"The loss {loss.name!r} of output {endpoint.name!r}")
         found = losses.compute_weighted_loss(values, sample_weight, loss.reduction)
     else:
         arguments = (endpoint.target, endpoint.output), {"sample_weight": sample_weight}

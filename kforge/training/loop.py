@@ -9,7 +9,7 @@ import torch
 
 from .. import callbacks as cbks
 from .. import lowering, parallel, tuning
-from ..callbacks.logs import other_spelling
+from ..callbacks.logs import Number, other_spelling
 from ..compat.arguments import user_level
 from ..symbolic import Symbolic
 from .data import model_device
@@ -75,12 +75,12 @@ class Results:
         self._read = None
 
     def values(self, loss):
-        """{name: float}, `loss` being a scalar tensor or number."""
+        """{name: number}, `loss` being a scalar tensor or number."""
         return dict(zip(self.names, self.in_order(loss)))
 
     def in_order(self, loss):
         """The values in the order of `names`, in which a name may be more than once."""
-        return [float(loss), *self.metric_values()]
+        return [Number(loss), *self.metric_values()]
 
     def metric_values(self):
         """Current results of the metrics, in one go."""
@@ -104,7 +104,7 @@ class Results:
 def _scalar(value):
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu().numpy()
-    return float(value) if np.ndim(value) == 0 else np.asarray(value)
+    return Number(value) if np.ndim(value) == 0 else np.asarray(value)
 
 
 def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=None, skip=0):
@@ -194,11 +194,11 @@ def _fit(model, train, validation, epochs, hooks, results, validation_freq):
             if skip:
                 continue
             break
-        logs = results.values(total / count)
+        values, logs = results.values(total / count), {}
         if validation is not None and should_run_validation(validation_freq, epoch):
             found = evaluate(model, validation, results, hooks)
             logs.update(zip((f"val_{n}" for n in names), found))
-        hooks.on_epoch_end(epoch, logs)
+        hooks.on_epoch_end(epoch, {**logs, **values})
         if parallel.any_of(model.stop_training):
             break
     hooks.on_train_end()

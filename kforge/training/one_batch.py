@@ -1,6 +1,7 @@
 """`train_on_batch` and its kin, with as little around the step as can be."""
 
 from ..backend.values import as_list
+from ..callbacks.logs import Number
 from . import loop
 from .arrays import array_inputs
 from .data import adapt_arrays, check_batch, model_device, on_device
@@ -114,11 +115,11 @@ class OneBatchMethods:
     def _report(self, loss, reset):
         """The loss and the metrics as numbers."""
         if not self._compiled.metrics:
-            return loss.item()
+            return Number(loss.item())
         if "results" not in self._steps:
             self._steps["results"] = loop.Results(self._compiled)
         results = self._steps["results"]
-        found = [loss.item(), *results.metric_values()]
+        found = [Number(loss.item()), *results.metric_values()]
         if reset:
             results.reset()
         return found

@@ -7,7 +7,7 @@ theirs in a table, with what became of them.
 import numpy as np
 import torch
 
-from ..symbolic import torch_dtype
+from ..dtypes import torch_dtype
 
 __all__ = ["Conversions", "plain_batch", "register_plain"]
 

@@ -7,7 +7,7 @@ import torch
 
 from .. import parallel
 from ..compat.arguments import user_level
-from ..symbolic import torch_dtype
+from ..dtypes import torch_dtype
 from .step import TestStep, TracedStep
 
 __all__ = ["over_processes", "same_everywhere"]

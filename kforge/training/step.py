@@ -7,7 +7,7 @@ import torch
 from .. import lowering, symbolic
 from . import capture
 from .compilable import make_compilable
-from .indices import explained
+from .mistakes import explained
 from .options import Options
 from .precision import lower_marked, mixed
 
@@ -49,7 +49,7 @@ class _Step:
         try:
             with symbolic.executing(self.phase):
                 return self.forward(*batch, *self.captured)
-        except IndexError as error:
+        except (IndexError, RuntimeError) as error:
             raise explained(error, self.lowered.module, [*batch, *self.captured]) from error
 
 
@@ -204,7 +204,7 @@ class TracedStep(_Step):
 def _ones(weight, target):
     """Sample weights for a target that say nothing, as the placeholder `weight` takes them."""
     shape = target.shape[: weight.ndim]
-    return torch.ones(shape, dtype=weight.dtype, device=target.device)
+    return torch.ones(shape, dtype=weight.torch_dtype, device=target.device)
 
 
 class TestStep(_Step):

@@ -81,8 +81,11 @@ def test_what_is_fed():
     g = K.function([x], [x + A[:1]])
     with pytest.raises(ValueError, match=r"shape \(3, 2\) for tensor 'x:0', which has shape"):
         g([A.T])
-    with pytest.raises(ValueError, match="takes 1 inputs"):
-        f([A, A])
+    np.testing.assert_array_equal(f(A)[0], A)
+    with pytest.warns(UserWarning, match="takes 1 inputs and got 2"):
+        np.testing.assert_array_equal(f([A, 0])[0], A)
+    with pytest.raises(ValueError, match=r"takes 1 inputs, \['x:0'\]. Got 0"):
+        f([])
     with pytest.raises(TypeError, match="symbolic"):
         f([x])
 

@@ -1,8 +1,10 @@
 import json
+import pickle
 
+import numpy as np
 import pytest
 
-from kforge.callbacks.logs import Logs, other_spelling
+from kforge.callbacks.logs import Logs, Number, other_spelling
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,10 @@ class TestLogs:
 
     def test_copy(self):
         assert self.logs.copy()["val_acc"] == 0.5
+
+
+def test_a_number_is_a_float_and_a_numpy_scalar():
+    number = Number(0.1)
+    assert isinstance(number, float) and number.dtype == "float64" and number[()] == 0.1
+    assert f"{[number]} {number:.2f}" == "[0.1] 0.10" and json.dumps(number) == "0.1"
+    assert type(pickle.loads(pickle.dumps(number))) is np.float64

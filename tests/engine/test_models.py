@@ -309,3 +309,16 @@ def test_a_layer_lists_its_metrics():
     dense = Dense(3)
     dense.add_metric(K.mean(dense(x)), name="mean")
     assert [m.name for m in dense.metrics] == ["mean"]
+
+
+def test_names_that_torch_would_take_for_one():
+    model = Sequential([Dense(3, input_shape=(4,), name="a.b"), Dense(2, name="a_b")])
+    x = Input((2,))
+    graph = Model(x, Dense(2, name="x.y")(Dense(2, name="x_y")(x)))
+    assert len(list(model.parameters())) == len(list(graph.parameters())) == 4
+    assert len(model.state_dict()) == len(graph.get_weights()) == 4
+    model.pop()
+    assert [layer.name for layer in model.layers] == ["a.b"] and len(model.state_dict()) == 2
+    model.add(Dense(2, name="a_b"))
+    with pytest.raises(ValueError, match=r'"a\.b" is used 2 times'):
+        model.add(Dense(2, name="a.b"))

@@ -134,7 +134,7 @@ def test_the_learning_phase_may_be_left_out():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda x: K.function([x], [x])([X, X]), "takes 1 inputs"),
+        (lambda x: K.function([x], [x])([]), "takes 1 inputs"),
         (lambda x: K.function([x], [x + np.ones(4)])([X[:, :3]]), "Cannot feed value of shape"),
         (lambda x: K.function([], [x + 1])([]), "must feed a value for placeholder"),
         (lambda x: K.function([x], [x], givens=[])([X]), "Invalid argument 'givens'"),

@@ -104,3 +104,10 @@ def test_inputs_of_a_prediction_may_differ_in_length():
         np.testing.assert_allclose(model.predict_on_batch([X, X[:1]]), X * X[:1], rtol=1e-6)
     with pytest.raises(ValueError, match="same number of samples"):
         model.predict([X, X[:1]])
+
+
+def test_reported_values_are_floats_and_numpy_scalars():
+    model = linear(metrics=["mae"])
+    for found in (model.train_on_batch(X, Y), model.test_on_batch(X, Y), model.evaluate(X, Y)):
+        assert [(isinstance(v, float), np.ndim(v[()])) for v in found] == [(True, 0)] * 2
+        assert isinstance(linear().train_on_batch(X, Y).dtype, np.dtype)

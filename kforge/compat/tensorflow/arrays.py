@@ -13,7 +13,8 @@ from ...backend.shapes import _arange
 from ...backend.values import factory, mixed_shape, sizes
 from ...devices import current_device
 from ...dimensions import GraphShape
-from ...symbolic import Symbolic, torch_dtype
+from ...dtypes import torch_dtype
+from ...symbolic import Symbolic
 from .values import apply, convert, declared, known, pair, tensor
 
 __all__ = [

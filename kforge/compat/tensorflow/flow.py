@@ -8,7 +8,8 @@ from ... import backend as K
 from ... import lowering, symbolic
 from ...backend.loops import _probes, _scan, _Trace, rebuilt
 from ...backend.session import Fetch
-from ...symbolic import KerasTensor, Op, Symbolic, torch_dtype
+from ...dtypes import torch_dtype
+from ...symbolic import KerasTensor, Op, Symbolic
 from .values import apply, convert, recorded, tensor
 
 __all__ = [

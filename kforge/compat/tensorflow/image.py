@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from ... import backend as K
 from ...backend.values import mixed_shape, sizes
+from ...dtypes import torch_dtype
 from .values import apply, convert, declared, known, tensor
 
 __all__ = [
@@ -185,9 +186,9 @@ def convert_image_dtype(image, dtype, saturate=False):
     if x.dtype == wanted:
         return x
     if x.dtype.is_floating_point:
-        top = 1 if wanted.is_floating_point else torch.iinfo(wanted).max
+        top = 1 if wanted.is_floating_point else torch.iinfo(torch_dtype(wanted)).max
         return K.cast(x * (top + 0.5) if top > 1 else x, wanted)
-    return K.cast(x, wanted) / torch.iinfo(x.dtype).max
+    return K.cast(x, wanted) / torch.iinfo(torch_dtype(x.dtype)).max
 
 
 def per_image_standardization(image):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from ... import backend as K
 from ...backend.values import axes
-from ...symbolic import torch_dtype
+from ...dtypes import torch_dtype
 from .values import convert, known, pair, tensor
 
 __all__ = [

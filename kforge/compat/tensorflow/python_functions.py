@@ -7,6 +7,7 @@ import torch
 
 from ... import symbolic
 from ...devices import current_device
+from ...dtypes import torch_dtype
 from .values import apply, convert, recorded
 
 __all__ = ["custom_gradient", "numpy_function", "py_func"]
@@ -19,7 +20,7 @@ def py_func(func, inp, Tout, stateful=True):
     them, as scores of samples do, is taken to give single numbers.
     """
     several = isinstance(Tout, (list, tuple))
-    dtypes = [symbolic.torch_dtype(t) for t in (Tout if several else [Tout])]
+    dtypes = [torch_dtype(t) for t in (Tout if several else [Tout])]
 
     def run(*values):
         found = func(*(v.detach().cpu().numpy() for v in values))
@@ -46,7 +47,9 @@ def _shapes(run, inputs, several):
     """Shapes for zeros of two sizes, None where these differ; None if the function fails."""
     found = []
     for size in (2, 3):
-        zeros = [torch.zeros([n or size for n in x.shape], dtype=x.dtype) for x in inputs]
+        zeros = [
+            torch.zeros([n or size for n in x.shape], dtype=torch_dtype(x.dtype)) for x in inputs
+        ]
         try:
             out = run(*zeros)
         except Exception:

@@ -7,7 +7,7 @@ import torch
 
 from ... import backend as K
 from ...backend.values import mixed_shape, sizes
-from ...symbolic import torch_dtype
+from ...dtypes import torch_dtype
 from .values import apply, convert, declared, known, tensor
 
 __all__ = [
@@ -52,6 +52,7 @@ def _start(mode, dtype, is_sorted):
         return 1
     if is_sorted or mode not in ("max", "min"):
         return 0
+    dtype = torch_dtype(dtype)
     limits = torch.finfo(dtype) if dtype.is_floating_point else torch.iinfo(dtype)
     return limits.min if mode == "max" else limits.max
 

@@ -6,8 +6,9 @@ import types
 
 import torch
 
-from ... import dimensions, symbolic
+from ... import dimensions
 from ...backend import session
+from ...dtypes import DType, torch_dtype
 from ...optimizers import graph
 from . import (
     VERSION,
@@ -69,8 +70,13 @@ def _as_bytes(value, encoding="utf-8"):
     return value.encode(encoding) if isinstance(value, str) else value
 
 
+def _as_dtype(type_value):
+    """The dtype that a name, or a NumPy dtype, means."""
+    return DType.of(torch_dtype(type_value))
+
+
 _DTYPES = {
-    name: getattr(torch, name)
+    name: DType.of(getattr(torch, name))
     for name in (
         "bfloat16 bool complex64 complex128 float16 float32 float64 int8 int16 int32 int64 uint8"
     ).split()
@@ -108,12 +114,13 @@ TABLES = {
         **_of(matrices),
         **_of(python_functions),
         **_DTYPES,
-        "as_dtype": symbolic.torch_dtype,
+        "as_dtype": _as_dtype,
         "device_scope": system.device,
+        "DType": DType,
         "Dimension": dimensions.Dimension,
         "disable_eager_execution": _no_effect,
         "disable_v2_behavior": _no_effect,
-        "double": torch.float64,
+        "double": _DTYPES["float64"],
         "random_crop": augmentation.random_crop,
         "extract_image_patches": image.extract_image_patches,
         "floor_div": numeric.floordiv,
@@ -123,7 +130,7 @@ TABLES = {
         "get_default_graph": _get_default_graph,
         "get_default_session": _get_default_session,
         "Graph": session.Graph,
-        "half": torch.float16,
+        "half": _DTYPES["float16"],
         "InteractiveSession": session.Session,
         "mod": numeric.floormod,
         "newaxis": None,
@@ -135,7 +142,7 @@ TABLES = {
     "compat": {"as_bytes": _as_bytes, "as_str": _as_text, "as_text": _as_text},
     "config": system.config,
     "device_lib": system.device_lib,
-    "dtypes": {**_DTYPES, "as_dtype": symbolic.torch_dtype, "cast": arrays.cast},
+    "dtypes": {**_DTYPES, "DType": DType, "as_dtype": _as_dtype, "cast": arrays.cast},
     "gfile": system.gfile,
     "image": {
         **_of(image),

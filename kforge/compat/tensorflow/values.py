@@ -9,7 +9,8 @@ import torch
 from ... import symbolic
 from ...backend.values import apply, recorded, tensor
 from ...backend.variables import cast
-from ...symbolic import KerasTensor, Symbolic, torch_dtype
+from ...dtypes import torch_dtype
+from ...symbolic import KerasTensor, Symbolic
 
 __all__ = ["apply", "convert", "declared", "known", "lenient", "pair", "recorded", "tensor"]
 

@@ -8,7 +8,7 @@ from ... import variable as variables
 from ...backend.random import stream
 from ...backend.values import mixed_shape, sizes
 from ...dimensions import GraphShape
-from ...symbolic import torch_dtype
+from ...dtypes import torch_dtype
 from ..arguments import is_own_call
 from .flow import group, no_op
 from .values import apply, convert, known, tensor

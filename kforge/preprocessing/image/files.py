@@ -7,7 +7,14 @@ import numpy as np
 
 from kforge import config
 
-__all__ = ["array_to_img", "img_to_array", "list_pictures", "load_img", "save_img"]
+__all__ = [
+    "array_to_img",
+    "img_to_array",
+    "list_pictures",
+    "load_img",
+    "save_img",
+    "validate_filename",
+]
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
 
@@ -150,6 +157,11 @@ def list_pictures(directory, ext=("jpg", "jpeg", "bmp", "png", "ppm", "tif", "ti
         for name in names
         if name.lower().endswith(endings)
     ]
+
+
+def validate_filename(filename, white_list_formats):
+    """Whether there is such a file, and its name ends in one of these formats, in any case."""
+    return filename.lower().endswith(tuple(white_list_formats)) and os.path.isfile(filename)
 
 
 def image_files(directory, follow_links=False):

@@ -11,6 +11,7 @@ from kforge.preprocessing.image import (
     load_img,
     save_img,
 )
+from kforge.preprocessing.image.files import validate_filename
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -129,3 +130,10 @@ def test_without_pillow(monkeypatch, path):
         load_img(path)
     with pytest.raises(ImportError, match=r"Pillow: pip install kforge\[image\]"):
         array_to_img(np.zeros((2, 2, 3)))
+
+
+def test_a_valid_name_is_that_of_a_file_of_a_known_format(tmp_path):
+    for name in ("a.PNG", "b.txt"):
+        (tmp_path / name).touch()
+    names = [str(tmp_path / name) for name in ("a.PNG", "b.txt", "c.png")]
+    assert [validate_filename(name, {"png", "jpg"}) for name in names] == [True, False, False]

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from kforge import backend as K
 from kforge.layers import Dense, Embedding, Flatten
 from kforge.models import Sequential
 
@@ -48,3 +49,43 @@ def test_other_index_errors_stay_as_they_are(model):
     model.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(IndexError, match="of the user's own"):
         model.train_on_batch(x, y)
+
+
+def custom(loss, **options):
+    model = Sequential([Dense(3, input_shape=(2,), name="last")])
+    model.compile("sgd", loss, **options)
+    return model
+
+
+@pytest.mark.parametrize("name", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
+def test_targets_that_a_loss_of_ones_own_cannot_take(name):
+    model = custom(lambda y_true, y_pred: K.mean(K.square(y_true - y_pred), axis=-1))
+    with pytest.raises(ValueError, match=r"last_target of shape \(2, 5\), .* of shape \(2, 3\)"):
+        getattr(model, name)(x, np.ones((2, 5)))
+
+
+def test_other_runtime_errors_stay_as_they_are():
+    class Broken(Dense):
+        def call(self, inputs):
+            if inputs.detach().sum().item() > 0:
+                raise RuntimeError("the size of it")
+            return super().call(inputs)
+
+    model = Sequential([Broken(3, input_shape=(2,))])
+    with pytest.raises(RuntimeError, match="the size of it"):
+        model.predict(x)
+
+
+@pytest.mark.parametrize("given", [None, "text", {"a": 1.0}])
+def test_functions_that_give_no_tensor(given):
+    with pytest.raises(ValueError, match=r"The loss 'nothing' of output 'last' gave .* `return`"):
+        custom(nothing(given))
+    with pytest.raises(ValueError, match=r"The metric 'nothing' gave .* expected a tensor"):
+        custom("mse", metrics=[nothing(given)])
+
+
+def nothing(given):
+    def nothing(y_true, y_pred):
+        return given
+
+    return nothing
