@@ -271,14 +271,14 @@ class Lowered:
 
     def carry_out(self, found):
         """Changes the variables, from what `compute` gave."""
-        if not self.changes:
-            return
-        with torch.no_grad():
-            for change, variable, positions, extra in self.changes:
-                if variable is None:
-                    change([found[i] for i in positions])
-                else:
-                    variable.modify(change, found[positions[0]], *extra)
+        if torch.is_grad_enabled():
+            with torch.no_grad():
+                return self.carry_out(found)
+        for change, variable, positions, extra in self.changes:
+            if variable is None:
+                change([found[i] for i in positions])
+            else:
+                variable.modify(change, found[positions[0]], *extra)
 
 
 def lower(outputs, inputs=(), updates=(), phase=0, create_graph=False):

@@ -1,11 +1,11 @@
-"""Settings of the process that make training on a CPU faster. They change no result that matters.
+"""Settings of the process that make work on a CPU faster. They change no result that matters.
 
 - Denormal numbers, which a vanishing loss leaves in optimizer state, make CPU kernels several
   times slower. Training flushes them to zero. The setting is per thread: torch's worker threads
   inherit it when they start, the main thread has it only while training, since NumPy warns where
   it is on.
 - glibc gives large freed blocks back to the system, and every step pays for getting them anew.
-  Training tells it to keep them. ``KFORGE_KEEP_MEMORY=0`` leaves the allocator alone.
+  Working in batches tells it to keep them. ``KFORGE_KEEP_MEMORY=0`` leaves the allocator alone.
 """
 
 import contextlib

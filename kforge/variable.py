@@ -167,9 +167,12 @@ class Variable(Symbolic):
 
     def modify(self, change, operand, *extra):
         """Applies an in-place function of (value in Keras's layout, operand) at once."""
+        if self.layout is None:
+            change(self.native, operand, *extra)
+            return
         view = self.view
         change(view, operand, *extra)
-        if self.layout is not None and not self.layout.is_view:
+        if not self.layout.is_view:
             self.native.copy_(self.layout.to_torch(view))
 
     def _change(self, kind, value):

@@ -18,6 +18,10 @@ from .shared import same_everywhere
 __all__ = ["LazyLogs", "Results", "fit", "predict", "run_epoch", "should_run_validation"]
 
 
+# `torch.inference_mode` without its Python: a small step takes no longer than that.
+_InferenceMode = torch._C._InferenceMode
+
+
 class LazyLogs(MutableMapping):
     """Logs of a batch whose values are computed, and read from the device, when asked for.
 
@@ -117,7 +121,7 @@ def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=Non
     for i, batch in enumerate(batches):
         if i < skip:
             continue
-        size = len(batch[0]) if batch else 1
+        size = batch[0].shape[0] if batch else 1
         if begin is not None:
             begin(i, {"batch": i, "size": size})
         loss = step(batch)
@@ -161,11 +165,18 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
         stack.enter_context(train.running())
         if validation is not None:
             stack.enter_context(validation.running())
-        if model_device(model).type == "cpu":
-            tuning.keep_freed_memory()
+        if _keep_memory(model):
             stack.enter_context(tuning.flushing_denormals())
         _fit(model, train, validation, epochs, hooks, results, validation_freq)
     return model.history
+
+
+def _keep_memory(model):
+    """Whether the model is on a CPU, where blocks that one batch frees serve the next one."""
+    is_on_cpu = model_device(model).type == "cpu"
+    if is_on_cpu:
+        tuning.keep_freed_memory()
+    return is_on_cpu
 
 
 def _fit(model, train, validation, epochs, hooks, results, validation_freq):
@@ -231,6 +242,7 @@ def should_run_validation(validation_freq, epoch):
 def evaluate(model, batches, results=None, hooks=None):
     """The loss and metrics over batches, in order; nothing if there are no batches."""
     results = results or Results(model._compiled)
+    _keep_memory(model)
     begin = end = None
     if hooks is not None:
         begin = hooks.on_test_batch_begin if hooks.needs("test_batch_begin") else None
@@ -251,6 +263,7 @@ def evaluate(model, batches, results=None, hooks=None):
 def predict(model, batches, hooks=None):
     """A list of arrays: the outputs for all samples."""
     step = model._predict_step()
+    _keep_memory(model)
     begin = end = None
     if hooks is not None:
         begin = hooks.on_predict_batch_begin if hooks.needs("predict_batch_begin") else None
@@ -260,10 +273,12 @@ def predict(model, batches, hooks=None):
     samples = None if batches.counts_steps else batches.samples  # known: one array takes them all
     with inference(step):
         for i, batch in enumerate(batches.epoch()):
-            size = len(batch[0]) if batch else 1
+            size = batch[0].shape[0] if batch else 1
             if begin is not None:
                 begin(i, {"batch": i, "size": size})
-            found = [out.detach() for out in step(batch)]
+            found = step(batch)
+            if step.lowered.needs_grad:
+                found = [out.detach() for out in found]
             if samples is None:
                 held = held or [[] for _ in found]
                 for parts, out in zip(held, found):
@@ -274,7 +289,7 @@ def predict(model, batches, hooks=None):
                 if held is None:
                     held = [torch.empty((samples, *o.shape[1:]), dtype=o.dtype) for o in found]
                 for whole, out in zip(held, found):
-                    whole[at : at + len(out)].copy_(out)
+                    whole[at : at + out.shape[0]].copy_(out)
             at += size
             if end is not None:
                 end(i, {"batch": i, "size": size, "outputs": [out.cpu().numpy() for out in found]})
@@ -287,4 +302,4 @@ def predict(model, batches, hooks=None):
 
 def inference(step):
     """Inference mode, unless the step itself takes gradients."""
-    return torch.enable_grad() if step.lowered.needs_grad else torch.inference_mode()
+    return torch.enable_grad() if step.lowered.needs_grad else _InferenceMode(True)

@@ -232,7 +232,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         """The outputs for the data: an array, or a list of arrays for several outputs."""
         if not (verbose or callbacks or steps):
             step, batch = plain_batch(vars(self).get("_functions"), (PredictStep,), x)
-            if step is not None and len(batch[0]) <= (batch_size or 32):
+            if step is not None and batch[0].shape[0] <= (batch_size or 32):
                 return self._predicted(step, batch)
         if is_drawn(x):
             batches = self._drawn((x, None), steps, "steps", with_targets=False)

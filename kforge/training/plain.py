@@ -14,13 +14,12 @@ __all__ = ["Conversions", "plain_batch", "register_plain"]
 
 def _kind(data):
     """What arrays must have in common with others that passed the checks; None if unusual."""
-    several = type(data) is list
-    found = [several]
-    for array in data if several else (data,):
-        if type(array) is not np.ndarray or not array.flags.carray or not array.ndim:
-            return None
-        found += (array.shape[1:], array.dtype)
-    return tuple(found)
+    if type(data) is np.ndarray:
+        return (data.shape[1:], data.dtype) if data.ndim and data.flags.carray else None
+    if type(data) is not list or not all(type(array) is np.ndarray for array in data):
+        return None
+    kinds = tuple(map(_kind, data))
+    return None if None in kinds else kinds
 
 
 def plain_batch(table, key, *data):
@@ -28,13 +27,10 @@ def plain_batch(table, key, *data):
     step = table.get((*key, *map(_kind, data))) if table else None
     if step is None:
         return None, None
-    batch = []
-    for arrays in data:
-        batch += arrays if type(arrays) is list else (arrays,)
-    length = len(batch[0])
-    if any(len(array) != length for array in batch):
+    arrays = data if type(data[0]) is np.ndarray and len(data) == 1 else _flat(data)
+    if len(arrays) > 1 and len(set(map(len, arrays))) > 1:
         return None, None  # the checks will say so
-    return step, [torch.from_numpy(array) for array in batch]
+    return step, list(map(torch.from_numpy, arrays))
 
 
 def register_plain(model, table, key, step, tensors, *data):
@@ -42,7 +38,7 @@ def register_plain(model, table, key, step, tensors, *data):
     kinds = tuple(map(_kind, data))
     if None in kinds or model.inputs[0].shape[0] is not None:
         return
-    arrays = [a for part in data for a in (part if type(part) is list else [part])]
+    arrays = _flat(data)
     same = len(arrays) == len(tensors) and all(
         t.device.type == "cpu" and t.shape == a.shape and t.data_ptr() == a.ctypes.data
         for t, a in zip(tensors, arrays)
