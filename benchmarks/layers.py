@@ -3,7 +3,8 @@
 Forward and backward, gradients for weights and input, in the training phase with moving statistics
 moved. For images, torch runs twice: in its own layout (NCHW), and in channels_last, the layout of
 kforge's images; "ratio" is against the faster. All take turns in one process; medians. "noise" is
-the middle half of the ratios of torch against itself, measured in the same way.
+the middle half of the ratios of torch against itself, measured in the same way. With one thread on
+a CPU, times are the processor's, which others on the machine disturb less.
 
     python benchmarks/layers.py [--rounds 21] [--only Conv] [--threads N] [--device cuda] [--save F]
 """
@@ -14,11 +15,12 @@ import statistics
 import time
 
 import torch
+from machine import cpu
 from torch import nn
 
 import kforge
 from kforge import layers as L
-from kforge import lowering, symbolic
+from kforge import lowering, symbolic, tuning
 
 
 def transposed(rank):
@@ -28,6 +30,23 @@ def transposed(rank):
 
 def last_output(module):
     return lambda x: module(x)[0][:, -1]
+
+
+def all_outputs(module):
+    return lambda x: module(x)[0]
+
+
+class Masked:
+    """A layer that gets a mask of the steps that are not zeros."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def __call__(self, x):
+        return self.layer(L.Masking()(x))
+
+    def __getattr__(self, name):
+        return getattr(self.layer, name)
 
 
 # name: (shape with the batch, the layer, the module or what calls it, spatial axes of images)
@@ -152,9 +171,33 @@ CASES = {
         lambda: last_output(nn.LSTM(128, 128, batch_first=True)),
         0,
     ),
+    "LSTM, masked": (
+        (32, 80, 128),
+        lambda: Masked(L.LSTM(128)),
+        lambda: last_output(nn.LSTM(128, 128, batch_first=True)),
+        0,
+    ),
+    "LSTM, masked, all outputs": (
+        (32, 80, 128),
+        lambda: Masked(L.LSTM(128, return_sequences=True)),
+        lambda: all_outputs(nn.LSTM(128, 128, batch_first=True)),
+        0,
+    ),
+    "LSTM, masked, with states": (
+        (32, 80, 128),
+        lambda: Masked(L.LSTM(128, return_state=True)),
+        lambda: last_output(nn.LSTM(128, 128, batch_first=True)),
+        0,
+    ),
     "LSTM, hard_sigmoid": (
         (32, 80, 128),
         lambda: L.LSTM(128, recurrent_activation="hard_sigmoid"),
+        lambda: last_output(nn.LSTM(128, 128, batch_first=True)),
+        0,
+    ),
+    "LSTM, hard_sigmoid, masked": (
+        (32, 80, 128),
+        lambda: Masked(L.LSTM(128, recurrent_activation="hard_sigmoid")),
         lambda: last_output(nn.LSTM(128, 128, batch_first=True)),
         0,
     ),
@@ -193,6 +236,7 @@ def kforge_step(case, data):
     )
     layer = make()
     out = layer(x)
+    out = out[-1] if isinstance(out, list) else out  # a state
     lowered = lowering.lower([out], [x], layer.updates, phase=1)
     leaves = [w.native for w in layer.trainable_weights]
     forward, captured, changes = lowered.forward, lowered.captured, lowered.carry_out
@@ -226,13 +270,25 @@ def torch_step(module, data):
     return step
 
 
-def contestants(case, device):
-    """{name: a step}."""
-    shape, _, make, rank = case
+def samples(name, shape):
+    """Input for a case."""
     torch.manual_seed(0)
-    integers = len(shape) == 2 and shape[1] == 200
-    data = torch.randint(0, 5000, shape) if integers else torch.randn(shape)
-    data = data.to(device)
+    if name == "Embedding":
+        return torch.randint(0, 5000, shape)
+    data = torch.randn(shape)
+    if "masked" in name:  # sequences of all lengths, zeros behind them
+        batch, steps, _ = shape
+        lengths = torch.linspace(1, steps, batch).long()
+        data *= (torch.arange(steps) < lengths[:, None])[..., None]
+    return data
+
+
+def contestants(name, device):
+    """{name: a step}."""
+    case = CASES[name]
+    shape, _, make, rank = case
+    data = samples(name, shape).to(device)
+    integers = not data.is_floating_point()
     steps = {"kforge": kforge_step(case, data.clone().requires_grad_(not integers))}
 
     def module():
@@ -251,16 +307,18 @@ def contestants(case, device):
 
 
 def timed(step, device):
-    start = time.perf_counter()
+    alone = device == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
+    start = clock()
     step()
     if device == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def measure(case, rounds, device):
+def measure(name, rounds, device):
     """{name: seconds, round by round}; a turn repeats short steps."""
-    steps = contestants(case, device)
+    steps = contestants(name, device)
     for step in steps.values():
         timed(step, device)
     repeats = max(1, round(0.01 / timed(steps["kforge"], device)))
@@ -288,9 +346,7 @@ def row(name, times):
 def hardware(device):
     if device == "cuda":
         return torch.cuda.get_device_name()
-    with open("/proc/cpuinfo") as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores, {torch.get_num_threads()} threads"
+    return f"{cpu()}, {torch.get_num_threads()} threads"
 
 
 def main():
@@ -303,6 +359,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    tuning.keep_freed_memory()  # for all: they share the process
     lines = [
         f"{hardware(arguments.device)}; Python {platform.python_version()}, "
         f"torch {torch.__version__}; milliseconds, forward and backward",
@@ -310,9 +367,9 @@ def main():
     ]
     print("\n".join(lines))
     with kforge.device(arguments.device):
-        for name, case in CASES.items():
+        for name in CASES:
             if arguments.only in name:
-                lines.append(row(name, measure(case, arguments.rounds, arguments.device)))
+                lines.append(row(name, measure(name, arguments.rounds, arguments.device)))
                 print(lines[-1], flush=True)
     if arguments.save:
         with open(arguments.save, "w") as file:

@@ -196,16 +196,17 @@ class _Cell(Layer):
         several = self.dropout and self._mask_count > 1
         return self.has_kernel and not (dropping and (several or self.recurrent_dropout))
 
-    def scan(self, x, states, dropping=False, native=False):
+    def scan(self, x, states, dropping=False, native=False, ended=None):
         """All steps of sequences (steps, batch, features): (sequences of states, last states).
 
         `dropping`: with dropout. `native`: through torch's kernel, which gives only the first
-        sequence, that of outputs.
+        sequence, that of outputs; of the last states those without a sequence are then those from
+        before the steps where `ended` (steps, batch) is true.
         """
         if dropping:
             x = self._drop(x, self._draw(x[0], self.dropout))
         if native:
-            return self._run_kernel(x, states)
+            return self._run_kernel(x, states, ended)
         drop = self._draw(states[0], self.recurrent_dropout) if dropping else []
         weights = [self._stored(self.kernel), self._input_bias()]
         if isinstance(x, list):
@@ -214,8 +215,9 @@ class _Cell(Layer):
         found = self._recurrence(x, states, weights, drop[0] if drop else None)
         return found[: self.states], found[self.states :]
 
-    def _run_kernel(self, x, states):
-        weights = [self._stored(self.kernel), self._stored(self.recurrent_kernel)]
+    def _run_kernel(self, x, states, ended):
+        x, kernel = self._kernel_inputs(x, ended)
+        weights = [kernel, self._stored(self.recurrent_kernel)]
         if self.use_bias:
             weights += self._both_biases()
         states = [s.unsqueeze(0) for s in states]
@@ -225,6 +227,10 @@ class _Cell(Layer):
             x, hidden, weights, self.use_bias, 1, 0.0, True, False, False
         )
         return [outputs], [s.squeeze(0) for s in last]
+
+    def _kernel_inputs(self, x, ended):
+        """What torch's kernel takes as sequences, and as the weights for them; see `scan`."""
+        return x, self._stored(self.kernel)
 
     def _both_biases(self):
         """The two bias vectors that torch's kernels take."""
@@ -319,6 +325,17 @@ class LSTMCell(_Cell):
     def kernel_function(self):
         return torch.lstm
 
+    def _kernel_inputs(self, x, ended):
+        kernel = self._stored(self.kernel)
+        if ended is None:
+            return x, kernel
+        # A further feature shuts the input gates of sequences that are over, and holds the forget
+        # gates open: to the last bit, carries stay what they are.
+        x = torch.cat(
+            [x.masked_fill(ended.unsqueeze(-1), 0.0), ended.unsqueeze(-1).to(x.dtype)], -1
+        )
+        return x, record(torch.cat, [kernel, apply(_holding, kernel)], 1)
+
     def _recurrence(self, x, states, weights, drop):
         names = _NAMES[self.activation], _NAMES[self.recurrent_activation]
         return apply(recurrences.lstm, x, *states, *weights, drop, *names)
@@ -333,6 +350,13 @@ class LSTMCell(_Cell):
         c = gate(f) * c + gate(i) * self.activation(g)
         h = gate(o) * self.activation(c)
         return h, [h, c]
+
+
+def _holding(kernel):
+    """The weights of a feature that, where it is 1, makes an LSTM keep its carry."""
+    gates = kernel.new_zeros((4, kernel.shape[0] // 4, 1))
+    gates[0], gates[1] = -1e4, 1e4
+    return gates.flatten(0, 1)
 
 
 class GRUCell(_Cell):

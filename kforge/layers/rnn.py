@@ -223,23 +223,19 @@ class RNN(Layer):
     def kernel_path(self):
         """How training runs: "native", torch's kernels; "loop", a loop over the recurrent part.
 
-        It depends on the configuration, and for an LSTM on whether its inputs have a mask. What
-        only dropout keeps from torch's kernels goes through them when testing.
+        It depends on the configuration alone. What only dropout keeps from torch's kernels goes
+        through them when testing.
         """
-        return vars(self).get("_kernel_path") or self._path_for(None)
-
-    def _path_for(self, mask):
-        return "native" if self._scans(True) and self._is_native(mask, True) else "loop"
+        native = self._scans(True) and self._is_native(True) and not self._num_constants
+        return "native" if native else "loop"
 
     def _scans(self, dropping):
         """Whether sequences go through the cells as a whole."""
         return all(isinstance(c, _Cell) and c.can_scan(dropping) for c in self._cells)
 
-    def _is_native(self, mask, dropping):
-        """Whether torch's kernels do. Of masked sequences they do not give the last carries."""
-        carries = any(len(as_list(c.state_size)) > 1 for c in self._cells)
-        lacking = mask is not None and carries and (self.return_state or self.stateful)
-        return not self.unroll and not lacking and all(c.native(dropping) for c in self._cells)
+    def _is_native(self, dropping):
+        """Whether torch's kernels do."""
+        return not self.unroll and all(c.native(dropping) for c in self._cells)
 
     @property
     def _cells(self):
@@ -254,7 +250,6 @@ class RNN(Layer):
                 f"Layer {self.name}: got constants, but `call` of its cell, {self.cell!r}, has no "
                 "argument `constants`."
             )
-        self._kernel_path = "loop" if constants else self._path_for(mask)
         if constants or not all(isinstance(c, _Cell) and c.is_standard for c in self._cells):
             found = self._step_by_step(inputs, states, mask, training, constants)
         elif any(c.dropout or c.recurrent_dropout for c in self._cells):
@@ -272,16 +267,19 @@ class RNN(Layer):
         """[output, last states...] of built-in cells."""
         if not self._scans(dropping):
             return self._projected(inputs, states, mask, dropping)
-        native = self._is_native(mask, dropping)
+        native = self._is_native(dropping)
         x, seen = _time_major(inputs, mask, self.go_backwards)
+        gives_states = self.return_state or self.stateful
+        ended = apply(_ended, seen) if seen is not None and gives_states else None
         ends, stack = [], self.cell if isinstance(self.cell, StackedRNNCells) else None
         states = stack.in_cell_order(states) if stack else states
         for cell in self._cells:
             own, states = states[: cell.states], states[cell.states :]
-            sequences, last = cell.scan(x, own, dropping, native)
+            sequences, last = cell.scan(x, own, dropping, native, ended)
             x = sequences[0]
-            if seen is not None and (self.return_state or self.stateful):
-                last = [apply(_last, s, seen, first) for s, first in zip(sequences, own)]
+            if ended is not None:
+                found = [apply(_last, s, seen, first) for s, first in zip(sequences, own)]
+                last = [*found, *last[len(found) :]]
             ends += last
         ends = stack.in_state_order(ends) if stack else ends
         if self.return_sequences:
@@ -468,6 +466,11 @@ def _unmasked_first(x, mask, backwards):
     rows = order + steps * _columns(order)
     chosen = x.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, (steps, batch))
     return chosen, mask.cumsum(0)
+
+
+def _ended(seen):
+    """Whether a sequence of unmasked steps is over, for each step of each sample."""
+    return torch.ones_like(seen).cumsum(0) > seen[-1]
 
 
 def _repeated(outputs, seen):

@@ -164,7 +164,7 @@ def test_kernel_path(make, path):
     [
         (lambda: L.LSTM(2), "native"),
         (lambda: L.LSTM(2, return_sequences=True, go_backwards=True), "native"),
-        (lambda: L.LSTM(2, return_state=True), "loop"),
+        (lambda: L.LSTM(2, return_state=True), "native"),
         (lambda: L.GRU(2, reset_after=True, return_state=True), "native"),
         (lambda: L.SimpleRNN(2, return_state=True), "native"),
     ],
