@@ -47,9 +47,10 @@ NAMES = {
         " object0=object_ singlecomplex=complex64 string_=bytes_ unicode_=str_"
         " Inf=inf Infinity=inf NAN=nan NINF=.NINF NZERO=.NZERO NaN=nan PINF=inf PZERO=.PZERO"
         " infty=inf"
-        " alltrue=all asfarray=.asfarray asscalar=.asscalar cumproduct=cumprod in1d=.in1d"
+        " alltrue=all asfarray=.asfarray asscalar=.asscalar cast=.cast cumproduct=cumprod"
+        " in1d=.in1d"
         " mat=asmatrix msort=.msort product=prod rank=ndim round_=round row_stack=vstack"
-        " sometrue=any trapz=trapezoid typeDict=sctypeDict"
+        " sctypes=.sctypes sometrue=any trapz=trapezoid typeDict=sctypeDict"
         " AxisError=numpy.exceptions:AxisError ComplexWarning=numpy.exceptions:ComplexWarning"
         " RankWarning=numpy.exceptions:RankWarning"
         " VisibleDeprecationWarning=numpy.exceptions:VisibleDeprecationWarning"
@@ -78,6 +79,7 @@ WIDENED = {
     "h5py:AttributeManager": "__getitem__=decodable",
     "h5py:File": "__init__=creating",
     "json:JSONDecoder": "__init__=ignoring_encoding",
+    "numpy": "array=making_ragged asarray=making_ragged",
     "random": "sample=sampling_sets",
     "sklearn.utils.class_weight": "compute_class_weight=taking_positions",
     "yaml": "load=loading_safely",

@@ -20,6 +20,7 @@ __all__ = [
     "as_matrix",
     "asfarray",
     "asscalar",
+    "cast",
     "creating",
     "dataset_value",
     "decodable",
@@ -29,13 +30,33 @@ __all__ = [
     "ignoring_encoding",
     "in1d",
     "loading_safely",
+    "making_ragged",
     "msort",
     "sampling_sets",
+    "sctypes",
     "taking_positions",
     "textsize",
 ]
 
 NINF, NZERO, PZERO = -np.inf, -0.0, 0.0
+
+sctypes = {
+    "int": [np.int8, np.int16, np.int32, np.int64],
+    "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
+    "float": [np.float16, np.float32, np.float64, np.longdouble],
+    "complex": [np.complex64, np.complex128, np.clongdouble],
+    "others": [bool, object, bytes, str, np.void],
+}
+
+
+class _Casts(dict):
+    """Functions that convert to a type, under its names."""
+
+    def __missing__(self, dtype):
+        return lambda values: np.asarray(values).astype(dtype)
+
+
+cast = _Casts()
 
 
 def asscalar(a):
@@ -182,5 +203,21 @@ def loading_safely(load):
         import yaml
 
         return load(stream, yaml.SafeLoader if Loader is None else Loader)
+
+    return widened
+
+
+def making_ragged(array):
+    """Lists of unequal lengths make an array of objects where no other type is asked for."""
+
+    @functools.wraps(array)
+    def widened(*args, **kwargs):
+        try:
+            return array(*args, **kwargs)
+        except ValueError as e:
+            is_typed = kwargs.get("dtype") is not None or len(args) > 1
+            if is_typed or "inhomogeneous shape" not in str(e):
+                raise
+        return array(*args, **{**kwargs, "dtype": object})
 
     return widened

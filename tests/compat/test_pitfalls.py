@@ -63,6 +63,17 @@ def test_numpy(restored):
     assert np.msort([[3, 1], [2, 4]]).tolist() == [[2, 1], [3, 4]]
     assert np.asfarray([1]).dtype == np.float64 and np.asfarray([1], np.int32).dtype == np.float64
     assert issubclass(np.VisibleDeprecationWarning, Warning)
+    assert np.float32 in np.sctypes["float"] and np.cast["int32"]([1.7]).dtype == np.int32
+
+
+def test_numpy_makes_ragged_arrays(restored):
+    sentences = np.array([[1, 2, 3], [4]])
+    assert sentences.dtype == object and [len(words) for words in sentences] == [3, 1]
+    assert np.asarray([np.zeros((2, 3)), np.zeros((3, 3))], dtype=None)[1].shape == (3, 3)
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        np.array([[1, 2, 3], [4]], dtype="float32")
+    with pytest.raises(ValueError, match="broadcast"):
+        np.array([np.zeros((2, 3)), np.zeros((2, 4))])
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # where it still exists
