@@ -155,7 +155,19 @@ def _writer():
             "The TensorBoard callback needs the tensorboard package: "
             "`pip install kforge[tensorboard]`."
         ) from error
-    return SummaryWriter
+
+    class Writer(SummaryWriter):
+        """Takes the summaries of TensorFlow, too, which callbacks of scripts add to it."""
+
+        def add_summary(self, summary, global_step=None):
+            """Adds a summary, serialized or not, of a step."""
+            if isinstance(summary, bytes):
+                from tensorboard.compat.proto.summary_pb2 import Summary
+
+                summary = Summary.FromString(summary)
+            self.file_writer.add_summary(summary, global_step)
+
+    return Writer
 
 
 def _graph_event(model):

@@ -3,7 +3,8 @@ import sys
 import numpy as np
 import pytest
 
-from kforge.callbacks import CallbackList, TensorBoard
+from kforge.callbacks import Callback, CallbackList, TensorBoard
+from kforge.compat import tensorflow as tf
 from kforge.layers import Add, Dense, Embedding, Flatten, Input
 from kforge.models import Model, Sequential
 
@@ -66,6 +67,21 @@ class TestLogs:
     def test_batches_cost_nothing_unless_written(self, tmp_path):
         assert not CallbackList([TensorBoard(tmp_path)]).needs("train_batch_end")
         assert CallbackList([TensorBoard(tmp_path, update_freq=3)]).needs("train_batch_end")
+
+    @pytest.mark.parametrize("serialized", [False, True])
+    def test_another_callback_adds_summaries(self, tmp_path, serialized):
+        class Precision(Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                summary = tf.Summary()
+                value = summary.value.add()
+                value.tag, value.simple_value = "precision", 0.25 * epoch
+                if serialized:
+                    summary = summary.SerializeToString()
+                board.writer.add_summary(summary, epoch)
+
+        board = TensorBoard(str(tmp_path))
+        make().fit(X, Y, epochs=3, verbose=0, callbacks=[Precision(), board])
+        assert scalars(tmp_path)["precision"] == [(0, 0.0), (1, 0.25), (2, 0.5)]
 
     def test_subclass_with_batches_of_its_own(self, tmp_path):
         class Mine(TensorBoard):
