@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from kforge.callbacks import Callback, CallbackList, TensorBoard
-from kforge.compat import tensorflow as tf
 from kforge.layers import Add, Dense, Embedding, Flatten, Input
 from kforge.models import Model, Sequential
 
@@ -70,9 +69,11 @@ class TestLogs:
 
     @pytest.mark.parametrize("serialized", [False, True])
     def test_another_callback_adds_summaries(self, tmp_path, serialized):
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
         class Precision(Callback):
             def on_epoch_end(self, epoch, logs=None):
-                summary = tf.Summary()
+                summary = Summary()
                 value = summary.value.add()
                 value.tag, value.simple_value = "precision", 0.25 * epoch
                 if serialized:
