@@ -399,13 +399,16 @@ class Model(TrainingMethods, Layer):
                 f"Model {self.name} is a subclass with its own `call`: it has no config. Save its "
                 "weights, or define `get_config`."
             )
-        return graph_config(self._graph, self.name)
+        found = graph_config(self._graph, self.name)
+        return found if self.trainable else {**found, "trainable": False}  # which Keras 2 forgets
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """A new model of a config made by `get_config`."""
         inputs, outputs, name = graph_from_config(config, custom_objects)
-        return cls(inputs=inputs, outputs=outputs, name=name)
+        model = cls(inputs=inputs, outputs=outputs, name=name)
+        model.trainable = config.get("trainable", True)
+        return model
 
     def _described(self):
         return {

@@ -177,6 +177,8 @@ class Sequential(Model):
             for layer in self.layers
         ]
         found = {"name": self.name, "layers": plain(described)}
+        if not self.trainable:
+            found["trainable"] = False  # which Keras 2 forgets
         if self._build_input_shape:
             found["build_input_shape"] = self._build_input_shape
         return found
@@ -184,12 +186,14 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """A new model of a config: of `get_config`, or a list of layers (before Keras 2.2.3)."""
-        described = config if isinstance(config, list) else config["layers"]
-        model = cls(name=None if isinstance(config, list) else config.get("name"))
-        for item in described:
+        if isinstance(config, list):
+            config = {"layers": config}
+        model = cls(name=config.get("name"))
+        for item in config["layers"]:
             model.add(layers.deserialize(item, custom_objects))
-        if isinstance(config, dict) and config.get("build_input_shape") and model._graph is None:
+        if config.get("build_input_shape") and model._graph is None:
             model.build(config["build_input_shape"])
+        model.trainable = config.get("trainable", True)
         return model
 
 

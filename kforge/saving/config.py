@@ -14,9 +14,10 @@ def model_from_config(config, custom_objects=None, version=None):
     """A new model of {"class_name", "config"}, in the words of any Keras 1 to 3.
 
     Names become classes only as `custom_objects` and kforge itself define them. `version`: of the
-    Keras that wrote the config, where this does not say so itself. Raises `ValueError` for names
-    that nothing defines and for arguments that their class does not take (`ConfigError`, also a
-    `TypeError`), `TypeError` for what is no such dictionary.
+    Keras that wrote the config, where this does not say so itself. That a nested model was frozen
+    as a whole comes back, of the outermost one it does not, as in Keras. Raises `ValueError` for
+    names that nothing defines and for arguments that their class does not take (`ConfigError`,
+    also a `TypeError`), `TypeError` for what is no such dictionary.
     """
     if not isinstance(config, dict):
         hint = " For a list of layers, use `Sequential.from_config`." * isinstance(config, list)
@@ -28,7 +29,10 @@ def model_from_config(config, custom_objects=None, version=None):
     with CustomObjectScope(custom_objects or {}):
         with checking_config("the model"):
             config = translate(modern(config, version), layers)
-        return layers.deserialize(config, custom_objects)
+        model = layers.deserialize(config, custom_objects)
+    if "layers" in config["config"]:
+        model.trainable = True
+    return model
 
 
 def model_from_json(json_string, custom_objects=None):

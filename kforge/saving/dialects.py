@@ -108,6 +108,8 @@ def translate(value, layers):
         return {name: translate(item, layers) for name, item in value.items()}
     if kind in VALUES and ("config" in value or "items" in value):
         return translate(VALUES[kind](value), layers)
+    if kind == "Sequential" and isinstance(config, list) and value.get("name"):
+        config = {"name": value["name"], "layers": config}  # before Keras 2.2.3
     if isinstance(config, dict):
         config = translate_graph(REWRITES.get(kind, dict)(config))
         if config.get("reduction") == "auto":  # tf.keras's name of Keras's only way

@@ -142,9 +142,18 @@ def _restore_training(model, reader, custom_objects):
         except ValueError as error:
             warnings.warn(
                 f"The optimizer {type(model.optimizer).__name__} starts afresh, since its saved "
-                f"state does not fit: {error}",
+                f"state does not fit: {error}{_hint_of_frozen(model)}",
                 stacklevel=3,
             )
+
+
+def _hint_of_frozen(model):
+    if not any(hasattr(layer, "layers") for layer in model.layers):
+        return ""
+    return (
+        " Keras 2 does not save that a model within a model was frozen as a whole: if one was, set "
+        "its `trainable` to False and compile again."
+    )
 
 
 def _warn_of_frozen_statistics(model, version):

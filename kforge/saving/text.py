@@ -47,7 +47,8 @@ def dump_json(value, **kwargs):
 
 
 def load_yaml(text, source="YAML text"):
-    """The value of a YAML text: plain YAML, and the tuples and strings that Python's writer tags.
+    """The value of a YAML text: plain YAML, and tuples, strings and numbers of NumPy as Python's
+    writer tags them.
 
     Raises `UnsafeFileError` for other tags and beyond the bounds, `FileError` for bad syntax.
     """
@@ -140,7 +141,7 @@ def _check_events(text, source):
 
 @functools.cache
 def _loader():
-    """YAML's safe loader with three tags more, and with bounded numbers."""
+    """YAML's safe loader with a few tags more, and with bounded numbers."""
     import yaml
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -160,7 +161,39 @@ def _loader():
     )
     for kind in ("str", "unicode"):
         Loader.add_constructor(prefix + f"python/{kind}", yaml.SafeLoader.construct_yaml_str)
+    Loader.add_constructor(prefix + "python/name:numpy.ndarray", lambda loader, node: None)
+    for name, construct in _NUMPY.items():
+        Loader.add_constructor(prefix + f"python/object/apply:numpy.{name}", construct)
     return Loader
+
+
+# ---- NumPy's numbers, as Keras 2.3 writes those of `ReLU`: read as numbers, nothing is called ----
+
+
+def _numpy_type(loader, node):
+    found = loader.construct_mapping(node, True)
+    dtype = np.dtype(str(found["args"][0])).newbyteorder(found["state"][1])
+    if dtype.kind not in "fiub" or dtype.itemsize > 8:
+        raise TypeError(f"{dtype} is not a type of numbers")
+    return dtype
+
+
+def _numpy_array(loader, node):
+    _, shape, dtype, transposed, raw = loader.construct_mapping(node, True)["state"]
+    order = "F" if transposed else "C"
+    return np.frombuffer(raw, dtype).reshape(shape, order=order).tolist()
+
+
+def _numpy_scalar(loader, node):
+    dtype, raw = loader.construct_sequence(node, True)
+    return np.frombuffer(raw, dtype).item()
+
+
+_NUMPY = {
+    "dtype": _numpy_type,
+    "core.multiarray._reconstruct": _numpy_array,
+    "core.multiarray.scalar": _numpy_scalar,
+}
 
 
 @functools.cache

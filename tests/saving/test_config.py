@@ -104,6 +104,16 @@ def test_errors_of_users_own_layers_pass_as_they_are():
         model_from_config({"class_name": "Sequential", "config": layers}, {"Table": Table})
 
 
+def test_a_nested_sequential_of_old_keras_has_the_name_of_its_entry():
+    """Until Keras 2.2.2 its config was the list of its layers."""
+    inner = Sequential([L.Dense(2, input_shape=(3,))], name="inner")
+    inputs = L.Input((3,))
+    config = {"class_name": "Model", "config": Model(inputs, inner(inputs)).get_config()}
+    described = config["config"]["layers"][1]
+    described["config"] = described["config"]["layers"]
+    assert model_from_config(config).layers[1].name == "inner"
+
+
 def test_what_is_no_configuration():
     with pytest.raises(TypeError, match=r"got list. For a list of layers, use `Sequential"):
         model_from_config([])

@@ -66,6 +66,41 @@ def test_training_goes_on_as_if_nothing_had_happened(optimizer, tmp_path):
     same_training(loaded, model)
 
 
+class TestFrozenModels:
+    def model(self, frozen):
+        inner = Sequential([L.Dense(4, input_shape=(4,)), L.BatchNormalization()])
+        outer = Sequential([L.Dense(4, input_shape=(3,)), inner, L.Dense(2)])
+        inner.trainable = not frozen
+        outer.compile("rmsprop", "mse")
+        outer.train_on_batch(X, Y)
+        return outer
+
+    def test_a_frozen_model_within_a_model_stays_frozen(self, tmp_path):
+        model = self.model(frozen=True)
+        model.save(tmp_path / "model.h5")
+        loaded = load_model(tmp_path / "model.h5")
+        assert not loaded.layers[1].trainable
+        same_training(loaded, model)
+        graph = Model(model.inputs, model.outputs)
+        assert not Model.from_config(graph.get_config()).layers[2].trainable
+
+    def test_the_outermost_one_does_not_as_in_keras(self, tmp_path):
+        model = self.model(frozen=False)
+        model.trainable = False
+        model.save(tmp_path / "model.h5")
+        loaded = load_model(tmp_path / "model.h5")
+        assert loaded.trainable and len(loaded.trainable_weights) == 8
+
+    def test_keras_does_not_save_it_and_the_optimizer_starts_afresh(self, tmp_path):
+        self.model(frozen=True).save(tmp_path / "model.h5")
+        with h5py.File(tmp_path / "model.h5", "r+") as file:
+            config = file.attrs["model_config"].replace('"trainable": false, ', "")
+            config = config.replace(', "trainable": false', "")
+            file.attrs["model_config"] = config
+        with pytest.warns(UserWarning, match=r"starts afresh.* a model within a model was frozen"):
+            load_model(tmp_path / "model.h5")
+
+
 def test_saving_twice_gives_the_same_file(tmp_path):
     model = trained()
     for name in "ab":

@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 import pytest
+import yaml
 
 from kforge.saving.errors import FileError, UnsafeFileError
 from kforge.saving.text import dump_json, dump_yaml, load_json, load_yaml
@@ -72,6 +73,20 @@ class TestYaml:
     def test_tags_of_python_2_and_3(self):
         text = "[!!python/tuple [1, null], !!python/unicode 'é', !!python/str b, 1.5e-3, yes]"
         assert load_yaml(text) == [(1, None), "é", "b", 0.0015, True]
+
+    def test_numbers_of_numpy(self):
+        """Keras 2.3.1 writes them for `ReLU(max_value=6)`, as MobileNet has it."""
+        scalar, vector = np.float32(0.1), np.arange(3, dtype=">i2").reshape(3, 1)
+        text = yaml.dump([vector, np.array(6.0, "float32"), np.asfortranarray(np.eye(2)), scalar])
+        text = text.replace("numpy._core.", "numpy.core.")  # which NumPy 2 calls it
+        assert load_yaml(text) == [[[0], [1], [2]], 6.0, [[1.0, 0.0], [0.0, 1.0]], scalar]
+
+    @pytest.mark.parametrize("change", ["f4 O8", "f4 U9", "f4 c16", "AADAQA== AA=="])
+    def test_numbers_of_numpy_and_nothing_else_of_it(self, change):
+        text = yaml.dump(np.float32(6)).replace("numpy._core.", "numpy.core.")
+        assert load_yaml(text) == 6.0
+        with pytest.raises(FileError, match="not valid YAML"):
+            load_yaml(text.replace(*change.split()))
 
     def test_aliases_are_shared_objects(self):
         shape = (1, 1)
