@@ -136,8 +136,7 @@ def _binary(function, reflected):
 for _name in "add sub mul truediv floordiv mod pow matmul and_ or_ xor".split():
     setattr(Symbolic, f"__{_name.strip('_')}__", _binary(getattr(operator, _name), False))
     setattr(Symbolic, f"__r{_name.strip('_')}__", _binary(getattr(operator, _name), True))
-# Of an operator fx would write -2 ** x, which is -(2 ** x).
-Symbolic.__rpow__ = _binary(torch.pow, True)
+Symbolic.__rpow__ = _binary(torch.pow, True)  # fx writes -2 ** x: that is -(2 ** x)
 for _name in ("lt", "le", "gt", "ge"):
     setattr(Symbolic, f"__{_name}__", _binary(getattr(operator, _name), False))
 for _name in ("neg", "abs", "invert"):
@@ -333,13 +332,15 @@ def leaves(tree):
 
 
 def _value_of(x):
+    if not isinstance(x, Symbolic):
+        return x.torch if isinstance(x, DType) else x
+    if isinstance(x, KerasTensor) and x.op.func is constant:
+        return x.op.args[0]
     if isinstance(x, KerasTensor):
         raise RuntimeError(
             f"{x!r} is symbolic, but was met while a step runs on values. Code that branches on "
             "values can only use tensors that it is given; pass this one as an input."
         )
-    if not isinstance(x, Symbolic):
-        return x.torch if isinstance(x, DType) else x
     device = devices.scope_device()  # code that runs as one operation, in a scope
     return x.view if device is None else x.view.to(device)
 

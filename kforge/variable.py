@@ -6,6 +6,9 @@ a differentiable zero-copy view of `native`, the tensor that torch's kernels tak
 
 import contextlib
 import copy
+import itertools
+import types
+import weakref
 
 import numpy as np
 import torch
@@ -26,7 +29,15 @@ from .symbolic import (
     record,
 )
 
-__all__ = ["GateOrder", "Permuted", "Variable", "in_layout", "recorded"]
+__all__ = [
+    "GateOrder",
+    "Permuted",
+    "Variable",
+    "all_variables",
+    "forget_variables",
+    "in_layout",
+    "recorded",
+]
 
 
 class Permuted:
@@ -90,6 +101,20 @@ class GateOrder:
         return self.to_torch(value).contiguous()
 
 
+_numbers = itertools.count()
+_alive = weakref.WeakValueDictionary()
+
+
+def all_variables():
+    """Every variable that there is, in the order in which they were made."""
+    return list(_alive.values())
+
+
+def forget_variables():
+    """What was made so far is not among `all_variables` any more."""
+    _alive.clear()
+
+
 class Variable(Symbolic):
     """A value that changes: weights, moving statistics, optimizer state.
 
@@ -113,6 +138,7 @@ class Variable(Symbolic):
         self.name = f"{name}:0"
         self._meta = None
         self._uses_learning_phase = False
+        _alive[next(_numbers)] = self
 
     @property
     def view(self):
@@ -144,6 +170,11 @@ class Variable(Symbolic):
     def device(self):
         """Where the value is."""
         return self.native.device
+
+    @property
+    def op(self):
+        """What has the name alone, as an operation of TensorFlow: ``variable.op.name``."""
+        return types.SimpleNamespace(name=self.name[:-2], type="VarHandleOp")
 
     def numpy(self):
         """A copy of the value, in Keras's layout."""

@@ -13,7 +13,7 @@ from .. import config, lowering
 from ..devices import current_device
 from ..dtypes import dtype_name
 from ..symbolic import KerasTensor, Symbolic, _map, as_tensor, executing, leaves
-from ..variable import Variable, to_numpy
+from ..variable import Variable, forget_variables, to_numpy
 from . import random
 from .values import as_list, scalar_or_array, tensor
 from .variables import sparse
@@ -237,19 +237,50 @@ def clear_session():
     config.reset_uids()
     config.fix_learning_phase(None)
     random.forget_streams()
+    forget_variables()
     _session.close()
+    _session.graph = Graph()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 class Graph:
-    """Stands for TensorFlow's graph: every operation knows what it depends on by itself."""
+    """Stands for TensorFlow's graph: every operation knows what it depends on by itself.
+
+    It keeps what has a name there: `collections`, the variables and layers that may be used again,
+    `named`, and the `scope` of such names.
+    """
+
+    _OF_TENSORFLOW = ("as_graph_def", "get_operation_by_name", "get_operations")
+    _OF_TENSORFLOW += ("get_tensor_by_name",)
+
+    def __init__(self):
+        self.collections, self.named, self.used = {}, {}, {}
+        self.scope = None
+
+    def unique(self, name):
+        """`name`, with a number if this graph had it before."""
+        count = self.used[name] = self.used.get(name, -1) + 1
+        return f"{name}_{count}" if count else name
 
     @contextlib.contextmanager
     def as_default(self):
-        """Changes nothing."""
-        yield self
+        """Within this context, names belong to this graph."""
+        before, _session.graph = _session.graph, self
+        try:
+            yield self
+        finally:
+            _session.graph = before
+
+    def __getattr__(self, name):
+        if name in self._OF_TENSORFLOW:
+            raise AttributeError(
+                f"`Graph.{name}`: there is no graph of TensorFlow here. Keep the tensors, or "
+                "ask `model.get_layer(name).output`; to freeze a model use `model.to_torch()`, "
+                "`kforge.saving.export.to_onnx` or `model.save`."
+            )
+        raise AttributeError(f"'Graph' object has no attribute {name!r}")
 
     def finalize(self):
         """Changes nothing."""
@@ -268,6 +299,9 @@ class Fetch:
         return _session.run(self, feed_dict)
 
 
+_session = None  # the one that is made below
+
+
 class Session:
     """Stands for TensorFlow's session, of which there is no need: variables hold their values.
 
@@ -277,7 +311,7 @@ class Session:
     _kept = 64  # functions, those used last
 
     def __init__(self, target="", graph=None, config=None):
-        self.graph = graph or Graph()
+        self.graph = graph or (_session.graph if _session is not None else Graph())
         self._functions = OrderedDict()
 
     def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
@@ -355,6 +389,8 @@ def _eval(self, feed_dict=None, session=None):
 
 
 Symbolic.eval = _eval
+# In TensorFlow 2's word, for what nothing has to be fed for: `K.eval`.
+KerasTensor.numpy = lowering.evaluate
 
 
 @functools.cache

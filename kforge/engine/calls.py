@@ -1,8 +1,35 @@
 """What a layer knows of its calls: tensors, shapes and masks, by call or of the only one."""
 
+import contextlib
+
+from .. import config, symbolic
+from ..registry import has_arg
 from .node import unpack
 
-__all__ = ["CallRecord"]
+__all__ = ["CallRecord", "phase_of_call"]
+
+
+@contextlib.contextmanager
+def phase_of_call(layer, kwargs):
+    """Within this context the learning phase is what ``training=`` says in a call's `kwargs`.
+
+    It is taken from them where the layer's own `call` has no such argument.
+    """
+    phase = kwargs.get("training")
+    if "training" in kwargs and not has_arg(layer.call, "training", accept_all=True):
+        del kwargs["training"]
+    if phase is None or symbolic.is_symbolic(phase):
+        yield
+    elif symbolic.is_executing():
+        with symbolic.executing(int(phase)):
+            yield
+    else:
+        before = config.fixed_learning_phase()
+        config.fix_learning_phase(int(phase))
+        try:
+            yield
+        finally:
+            config.fix_learning_phase(before)
 
 
 class CallRecord:

@@ -3,6 +3,7 @@
 import inspect
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from .. import (
@@ -18,9 +19,10 @@ from .. import (
 from ..backend.values import as_list
 from ..compat import arguments
 from ..config import automatic_name
+from ..devices import current_device
 from ..dtypes import dtype_name
 from ..registry import Registry, has_arg
-from ..symbolic import KerasTensor, Symbolic
+from ..symbolic import KerasTensor, Symbolic, as_tensor
 from ..variable import Variable, recorded
 from .calls import CallRecord
 from .contributions import Contributions
@@ -70,9 +72,12 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
     # Whether call 0 of such a layer is its own definition, as of a model made of tensors.
     _defines_itself = False
 
-    # Other names of attributes and methods' results: those of Keras 2.0, and private ones that
-    # scripts read all the same.
+    # Other names of attributes and methods' results: those of Keras 2.0 and of tf.keras, and
+    # private ones that scripts read all the same.
     _other_names: ClassVar = {
+        "variables": "weights",
+        "trainable_variables": "trainable_weights",
+        "non_trainable_variables": "non_trainable_weights",
         "inbound_nodes": "_inbound_nodes",
         "outbound_nodes": "_outbound_nodes",
         "_layers": "_sublayers",
@@ -214,6 +219,8 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
 
     def __call__(self, inputs, **kwargs):
         if symbolic.is_executing():
+            if not isinstance(inputs, torch.Tensor):
+                inputs = symbolic._map(_as_value, inputs)
             return self._compute(inputs, kwargs)
         flat = symbolic.leaves(inputs)
         if flat and all(isinstance(x, torch.Tensor) for x in flat):
@@ -356,3 +363,8 @@ def _as_shape(shape):
 
 
 arguments.accept_all(Layer)
+
+
+def _as_value(x):
+    """An array, which code that runs at once may give to a layer, as a tensor."""
+    return as_tensor(x).to(current_device()) if isinstance(x, np.ndarray) else x

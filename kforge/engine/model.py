@@ -16,6 +16,7 @@ from ..training.arrays import array_inputs
 from ..training.data import model_device
 from ..training.methods import TrainingMethods
 from ..variable import to_numpy
+from .calls import phase_of_call
 from .inputs import Input
 from .layer import Layer, automatic_name, layers
 from .network import graph_config, graph_from_config, run_graph, trace_graph
@@ -57,7 +58,7 @@ class Model(TrainingMethods, Layer):
 
     def _set_graph(self, inputs, outputs):
         """Makes the model the graph between these tensors."""
-        graph = trace_graph(as_list(inputs), as_list(outputs), self.name)
+        graph = trace_graph(symbolic.leaves(inputs), symbolic.leaves(outputs), self.name)
         self._single_output = not isinstance(outputs, (list, tuple)) or len(outputs) == 1
         for layer in graph.layers:
             self._hold(layer)
@@ -339,13 +340,14 @@ class Model(TrainingMethods, Layer):
         outputs as torch tensors (`training=True` for the training phase)."""
         flat = symbolic.leaves(inputs)
         if any(symbolic.is_symbolic(x) for x in flat) or symbolic.is_executing():
-            return super().__call__(inputs, **kwargs)
+            with phase_of_call(self, kwargs):
+                return super().__call__(inputs, **kwargs)
         if kwargs.keys() - {"training"}:
             raise TypeError(
                 f"Model {self.name}: on arrays, a call takes only `training`; got {sorted(kwargs)}."
             )
         with symbolic.recording():
-            self._build_for(inputs)
+            self._build_for_data(inputs)
         device = model_device(self)
         values = [x.to(device) for x in array_inputs(self, inputs)]
         return unpack(self._lowered(int(bool(kwargs.get("training"))))(values))

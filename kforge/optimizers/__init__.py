@@ -3,6 +3,7 @@
 import torch
 
 from ..registry import Registry
+from . import schedules
 from .base import Optimizer, clip_norm
 from .graph import GraphOptimizer
 from .updates import SGD, Adadelta, Adagrad, Adam, Adamax, Nadam, RMSprop, TFOptimizer
@@ -26,6 +27,7 @@ __all__ = [
     "get",
     "nadam",
     "rmsprop",
+    "schedules",
     "serialize",
     "sgd",
 ]

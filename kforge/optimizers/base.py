@@ -18,6 +18,7 @@ from ..dtypes import torch_dtype
 from ..registry import has_arg
 from ..symbolic import as_tensor, record
 from ..variable import Variable
+from .schedules import schedule_of, serialize
 
 __all__ = ["Optimizer", "Scalar", "clip_norm"]
 
@@ -88,6 +89,7 @@ class Optimizer:
     counters = ("iterations",)
     updates = weights = ()
     clipnorm = clipvalue = decay = None
+    schedule = None  # gives the learning rate of each step, instead of its last value
     initial_decay = 0.0
     # Which weights files of older versions of Keras do not have.
     _later = slice(0, 0)
@@ -105,7 +107,9 @@ class Optimizer:
 
     def _set_up(self, kwargs, learning_rate, **scalars):
         """The numbers that built-in optimizers have, among them Keras's older arguments."""
-        scalars["learning_rate"] = kwargs.pop("lr", learning_rate)
+        learning_rate = kwargs.pop("lr", learning_rate)
+        schedule = schedule_of(learning_rate)
+        scalars["learning_rate"] = learning_rate if schedule is None else schedule.at(0)
         if "decay" in self.settings:
             scalars["decay"] = kwargs.pop("decay", 0.0)
         if "epsilon" in self.settings:
@@ -118,10 +122,14 @@ class Optimizer:
             setattr(self, name, Scalar(value, f"{scope}/{name}"))
         if "decay" in scalars:
             self.initial_decay = self.decay.array.item()
+        self.schedule = schedule
 
     def __setattr__(self, name, value):
         held = vars(self).get(name)
         if isinstance(held, Scalar) and value is not held:
+            if name == "learning_rate":
+                self.schedule = schedule_of(value)
+                value = value if self.schedule is None else self.schedule.at(0)
             held.set(value)
         else:
             object.__setattr__(self, name, value)
@@ -151,6 +159,8 @@ class Optimizer:
 
     def rate(self):
         """The learning rate of the coming step, as a Python number."""
+        if self.schedule is not None:
+            self.learning_rate.array[()] = self.schedule.at(self.iterations.array.item())
         lr = self.learning_rate.array.item()
         if self.decay is not None and (decay := self.decay.array.item()):
             lr /= 1.0 + decay * self.iterations.array.item()
@@ -208,6 +218,35 @@ class Optimizer:
         """The slots of `params`: a list of variables a slot, or the only list."""
         slots = self.prepare(params).slots
         return slots[0] if len(slots) == 1 else slots
+
+    def apply_gradients(self, grads_and_vars, name=None):
+        """One step with pairs of (gradient, variable), in the shapes that variables show.
+
+        It happens at once where gradients are torch tensors; else it is an operation to run.
+        Variables whose gradient is None stay as they are.
+        """
+        return self._apply_gradients(grads_and_vars)
+
+    def _apply_gradients(self, grads_and_vars, then=None):
+        pairs = [(g, v) for g, v in grads_and_vars if g is not None]
+        if not pairs:
+            raise ValueError(
+                "No gradients provided for any variable: the loss depends on none of them in a "
+                "differentiable way."
+            )
+        grads, params = zip(*pairs)
+        step = self.prepare(params)
+
+        def run(values):
+            step.update_in_keras_layout(_clip(values, self.clipnorm, self.clipvalue))
+            if then is not None:
+                then()
+
+        if any(isinstance(g, symbolic.Symbolic) for g in grads):
+            return lowering.effect(run, list(grads))
+        with torch.no_grad():
+            run([as_tensor(g).to(p.native) for g, p in pairs])
+        return None
 
     # ---- symbolic use ----
 
@@ -282,6 +321,8 @@ class Optimizer:
         for name in self.settings:
             value = getattr(self, name)
             found[name] = value.array.item() if isinstance(value, Scalar) else value
+        if self.schedule is not None:
+            found["learning_rate"] = serialize(self.schedule)
         return found
 
     @classmethod

@@ -10,7 +10,7 @@ import torch
 
 from .. import lowering
 from ..symbolic import KerasTensor, leaves
-from ..variable import Variable
+from ..variable import Variable, all_variables
 from .base import Optimizer
 from .updates import SGD, Adadelta, Adagrad, Adam
 
@@ -27,12 +27,20 @@ __all__ = [
 
 def _variables_of(loss):
     """The variables that `loss` is made from, those of the layers among them."""
-    found = {}
-    for x in (loss, *leaves([[op.args, op.kwargs] for op in lowering.ancestors([loss])])):
-        if isinstance(x, Variable):
-            found[x] = None
-        elif isinstance(x, KerasTensor) and x._keras_history:
-            found.update(dict.fromkeys(x._keras_history[0].weights))
+    found, owners = {}, {id(v.native): v for v in all_variables()}
+    for op in lowering.ancestors([loss]):
+        used = leaves([op.args, op.kwargs])
+        if isinstance(op.func, torch.nn.Module):
+            used += op.func.parameters()
+        for x in used:
+            if isinstance(x, Variable):
+                found[x] = None
+            elif isinstance(x, torch.Tensor) and id(x) in owners:
+                found[owners[id(x)]] = None
+            elif isinstance(x, KerasTensor) and x._keras_history:
+                found.update(dict.fromkeys(x._keras_history[0].weights))
+    if isinstance(loss, KerasTensor) and loss._keras_history:
+        found.update(dict.fromkeys(loss._keras_history[0].weights))
     return list(found)
 
 
@@ -47,11 +55,6 @@ class GraphOptimizer(Optimizer):
     _later = slice(0, 0)
 
     def _set_up_as(self, name, learning_rate, epsilon=None, **scalars):
-        if isinstance(learning_rate, KerasTensor):
-            raise TypeError(
-                f"{type(self).__name__}: learning_rate must be a number or a variable, got "
-                f"{learning_rate!r}. Change a variable's value between steps instead."
-            )
         self._name = name
         self._set_up({} if epsilon is None else {"epsilon": epsilon}, learning_rate, **scalars)
         if isinstance(learning_rate, Variable):
@@ -79,21 +82,12 @@ class GraphOptimizer(Optimizer):
 
     def apply_gradients(self, grads_and_vars, global_step=None, name=None):
         """An operation that makes one step, and counts it in `global_step`."""
-        pairs = [(g, v) for g, v in grads_and_vars if g is not None]
-        if not pairs:
-            raise ValueError(
-                "No gradients provided for any variable: the loss depends on none of them in a "
-                "differentiable way."
-            )
-        grads, params = zip(*pairs)
-        step = self.prepare(params)
 
-        def run(values):
-            step.update_in_keras_layout(values)
+        def count():
             if global_step is not None:
                 global_step.modify(torch.Tensor.add_, 1)
 
-        return lowering.effect(run, list(grads))
+        return self._apply_gradients(grads_and_vars, count)
 
     def minimize(self, loss, global_step=None, var_list=None, name=None):
         """An operation that makes one step towards a smaller `loss`."""

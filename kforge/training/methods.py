@@ -90,7 +90,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         class_weight, shuffle, batch_size = more or (None, False, None)
         if self.inputs is None:
             first, source = peek(source)
-            self._build_for(first)
+            self._build_for_data(first)
         if options.get("with_targets", True):
             self._require_compiled()
         return StreamBatches(
@@ -241,7 +241,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             options = (max_queue_size, workers, use_multiprocessing, None, False, batch_size)
             batches = self._stream(x, steps, "steps", *options, with_targets=False)
         else:
-            self._build_for(x)
+            self._build_for_data(x)
             size = self._batch_size(batch_size, steps)
             if is_on_disk(x):
                 options = {"batch_size": size, "steps": steps, "with_targets": False}
@@ -398,10 +398,10 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
     # ---- helpers ----
 
     def _prepare(self, x, *more):
-        self._build_for(x)
+        self._build_for_data(x)
         self._require_compiled()
 
-    def _build_for(self, x):
+    def _build_for_data(self, x):
         """Builds a model without input shape for the data at hand."""
         if self.inputs is None:
             data = (

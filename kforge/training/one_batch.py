@@ -79,7 +79,7 @@ class OneBatchMethods:
         step, batch = plain_batch(vars(self).get("_functions"), (PredictStep,), x)
         if step is None:
             (x,) = next(draw(x)) if is_drawn(x) else (x,)
-            self._build_for(x)
+            self._build_for_data(x)
             batch, step = on_device(array_inputs(self, x), model_device(self)), self._predict_step()
             # As in Keras, inputs may differ in length here: some models repeat the shorter ones.
             check_batch(self, len(batch[0]) if batch else None)

@@ -25,11 +25,17 @@ __all__ = [
 def is_stream(x):
     """Whether `x` gives batches by itself."""
     return (
-        isinstance(x, (DataLoader, Dataset))
+        isinstance(x, Dataset)
+        or is_loader(x)
         or is_sequence(x)
         or inspect.isgenerator(x)
         or (hasattr(x, "__next__") and hasattr(x, "__iter__"))
     )
+
+
+def is_loader(x):
+    """Whether `x` gives batches anew each time that it is iterated over."""
+    return isinstance(x, DataLoader) or getattr(x, "gives_batches", False)
 
 
 def is_dataset(x):
@@ -39,7 +45,7 @@ def is_dataset(x):
 
 def has_length(x):
     """Whether a stream tells how many batches make a pass."""
-    known = is_sequence(x) or isinstance(x, (DataLoader, Dataset))
+    known = is_sequence(x) or is_loader(x) or isinstance(x, Dataset)
     return known and hasattr(getattr(x, "dataset", x), "__len__")
 
 
@@ -48,17 +54,15 @@ def peek(source):
     try:
         if is_sequence(source):
             first = source[0]
-        elif isinstance(source, (DataLoader, Dataset)):
-            first = next(iter(source if isinstance(source, DataLoader) else DataLoader(source)))
+        elif is_loader(source) or is_dataset(source):
+            first = next(iter(source if is_loader(source) else DataLoader(source)))
         else:
             first = next(source)
             source = itertools.chain([first], source)
     except (IndexError, StopIteration):
         raise ValueError("The model cannot be built for a stream that gives no batch.") from None
     several = isinstance(first, (tuple, list)) and len(first) in (2, 3)
-    has_targets = several and (
-        isinstance(first, tuple) or isinstance(source, (DataLoader, Dataset))
-    )
+    has_targets = several and (isinstance(first, tuple) or is_loader(source) or is_dataset(source))
     return _whole(first[0] if has_targets else first), source
 
 
@@ -103,7 +107,7 @@ class StreamBatches:
         steps = math.ceil(steps)  # scripts divide samples by batch size
         if steps < 1:
             raise ValueError(f"`{what}` must be at least 1; got {steps}.")
-        loaded = isinstance(source, DataLoader)
+        loaded = is_loader(source)
         if use_multiprocessing and workers > 1 and not (loaded or is_sequence(source)):
             warnings.warn(
                 "Using a generator with `use_multiprocessing=True` and multiple workers may "
@@ -122,7 +126,7 @@ class StreamBatches:
     def running(self):
         """Starts the workers, and stops them whatever happens."""
         self.device, self._conversions = model_device(self.model), Conversions(self.model)
-        if isinstance(self.source, DataLoader):
+        if is_loader(self.source):
             self._output = _again(self.source)
         elif not self.workers:
             endless = iter_sequence_infinite if is_sequence(self.source) else iter

@@ -150,9 +150,13 @@ def test_what_is_not_offered_is_named(tf):
         AttributeError, match=r"`tf\.nn\.all_candidate_sampler`.*python -m kforge.compat.tensorf"
     ):
         tf.nn.all_candidate_sampler  # noqa: B018
-    with pytest.raises(ImportError, match=r"'tensorflow\.contrib'"):
+    with pytest.raises(ImportError, match=r"'tensorflow\.contrib\.slim'.*Instead: .*tf\.layers"):
         import tensorflow.contrib.slim  # noqa: F401
-    assert not hasattr(tf, "contrib")
+    with pytest.raises(AttributeError, match=r"`tf\.train\.write_graph`.*Instead: .*to_torch"):
+        tf.train.write_graph  # noqa: B018
+    with pytest.raises(AttributeError, match=r"`Graph\.as_graph_def`.*`model\.to_torch\(\)`"):
+        tf.get_default_graph().as_graph_def()
+    assert not hasattr(tf.contrib, "slim") and not hasattr(tf, "gather_everything")
 
 
 def test_every_name_is_something(tf):

@@ -1,9 +1,11 @@
-"""Writes tensorflow.npz: the values of the expressions in compat/tensorflow_*cases.py.
+"""Writes tensorflow.npz, the values of the expressions in compat/tensorflow_*cases.py, and
+tensorflow_programs.json, the results of compat/tensorflow_programs.py.
 
 Run by a Python that has TensorFlow: python tests/data/record_tensorflow.py
 """
 
 import importlib.util
+import json
 import os
 
 import numpy as np
@@ -23,6 +25,16 @@ def cases(name):
     return module
 
 
+def record_programs(found):
+    results = {}
+    for program in found.PROGRAMS:
+        tf.reset_default_graph()
+        results[program.__name__] = found.plain(program(tensorflow))
+    with open(os.path.join(FOLDER, "tensorflow_programs.json"), "w") as f:
+        json.dump(results, f)
+        f.write("\n")
+
+
 def main():
     found, recorded = cases("tensorflow_cases"), {}
     for code in (*found.CASES, *cases("tensorflow_library_cases").CASES):
@@ -34,6 +46,7 @@ def main():
         several = isinstance(values, (list, tuple))
         for i, value in enumerate(values if several else [values]):
             recorded[f"{code}|{i if several else ''}"] = np.asarray(value)
+    record_programs(cases("tensorflow_programs"))
     np.savez_compressed(os.path.join(FOLDER, "tensorflow.npz"), **recorded)
 
 

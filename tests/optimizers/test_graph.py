@@ -87,8 +87,6 @@ def test_what_cannot_be_minimized():
         optimizer.minimize(K.placeholder(()) * 1.0)
     with pytest.raises(ValueError, match="No gradients provided"):
         optimizer.minimize(K.placeholder(()) * 1.0, var_list=[x])
-    with pytest.raises(TypeError, match="learning_rate must be a number or a variable"):
-        graph.AdamOptimizer(x * 0.5)
     with pytest.raises(ValueError, match="must be positive"):
         graph.AdagradOptimizer(0.1, 0.0)
 
@@ -118,3 +116,25 @@ def test_state_has_one_length():
     assert len(optimizer.variables()) == 5
     with pytest.raises(ValueError, match=r"weight list \(3\) does not match"):
         optimizer.set_weights(optimizer.get_weights()[:3])
+
+
+def test_the_learning_rate_may_follow_a_tensor():
+    x, count = K.variable(8.0), K.variable(0, dtype="int64")
+    optimizer = graph.GradientDescentOptimizer(0.5 / (1.0 + K.cast(count, "float32")))
+    step = optimizer.minimize(x * 1.0, global_step=count)
+    run = K.function([], [], [step])
+    found = []
+    for _ in range(3):
+        run([])
+        found.append(K.eval(x).item())
+    assert found == [7.5, 7.25, pytest.approx(7.25 - 0.5 / 3)]
+
+
+def test_variables_of_layers_are_found():
+    data = np.arange(12.0, dtype="float32").reshape(4, 3)
+    x = K.placeholder((None, 3))
+    layer = layers.Dense(2)
+    loss = K.mean(K.square(layer(x)))
+    before = layer.get_weights()
+    K.function([x], [], [graph.GradientDescentOptimizer(0.1).minimize(loss)])([data])
+    assert all((a != b).all() for a, b in zip(before, layer.get_weights()))

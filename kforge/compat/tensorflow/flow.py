@@ -352,10 +352,17 @@ def _print(x, data, message):
 
 def Assert(condition, data, summarize=None):
     """An operation that fails, when it runs, unless the condition is true."""
-    return apply(_assert, tensor(condition), [tensor(x) for x in data])
+    condition = tensor(condition)
+    texts = [x if isinstance(x, str) else None for x in data]
+    given = [condition, *(tensor(x) for x, text in zip(data, texts) if text is None)]
 
+    def check(values):
+        found = iter(values)
+        if not bool(next(found).all()):
+            shown = [next(found).tolist() if text is None else text for text in texts]
+            raise ValueError(f"assertion failed: {shown}")
 
-def _assert(condition, data):
-    if not condition.is_meta and not bool(condition.all()):
-        raise ValueError(f"assertion failed: {[x.tolist() for x in data]}")
-    return condition.view_as(condition)
+    if any(isinstance(x, Symbolic) for x in given):
+        return lowering.effect(check, given)
+    check(given)
+    return condition

@@ -13,14 +13,12 @@ from ... import backend as K
 from ... import devices
 
 __all__ = [
-    "AUTO_REUSE",
     "ConfigProto",
     "GPUOptions",
     "device",
     "executing_eagerly",
     "get_logger",
     "name_scope",
-    "variable_scope",
 ]
 
 # ---- settings of sessions -----------------------------------------------------------------------
@@ -44,9 +42,6 @@ class GPUOptions(ConfigProto):
     """See `ConfigProto`."""
 
 
-AUTO_REUSE = "AUTO_REUSE"
-
-
 def executing_eagerly():
     """False: operations are recorded, as in TensorFlow 1."""
     return False
@@ -68,13 +63,6 @@ def name_scope(name=None, default_name=None, values=None):
     """Within this scope, names of new variables begin with `name/`."""
     name = name or default_name
     with K.name_scope(name) if name else contextlib.nullcontext():
-        yield name
-
-
-@contextlib.contextmanager
-def variable_scope(name_or_scope=None, default_name=None, values=None, reuse=None, **kwargs):
-    """`name_scope`."""
-    with name_scope(name_or_scope, default_name) as name:
         yield name
 
 
@@ -145,9 +133,70 @@ test = {
     "is_built_with_cuda": torch.backends.cuda.is_built,
     "is_gpu_available": _is_gpu_available,
 }
+
+
+def _set_threads(num_threads):
+    """How many threads operations on the CPU use; 0 leaves it to PyTorch."""
+    if num_threads:
+        torch.set_num_threads(num_threads)
+
+
+def _set_nothing(*args, **kwargs):
+    """Changes nothing: where operations run is told by device scopes."""
+
+
 config = {
+    "get_visible_devices": _list_physical_devices,
+    "list_logical_devices": _list_physical_devices,
     "list_physical_devices": _list_physical_devices,
     "set_memory_growth": _set_memory_growth,
+    "set_soft_device_placement": _set_nothing,
+}
+threading = {
+    "set_inter_op_parallelism_threads": _set_nothing,
+    "set_intra_op_parallelism_threads": _set_threads,
+}
+
+
+# ---- several devices ----------------------------------------------------------------------------
+
+
+class Strategy:
+    """A scope in which models are made: this process has one replica.
+
+    `torchrun -m kforge script.py` trains with one process a device.
+    """
+
+    num_replicas_in_sync = 1
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    @contextlib.contextmanager
+    def scope(self):
+        """Changes nothing."""
+        yield
+
+    def run(self, fn, args=(), kwargs=None):
+        """What `fn` gives."""
+        return fn(*args, **(kwargs or {}))
+
+    experimental_run_v2 = run
+
+    def reduce(self, reduce_op, value, axis=None):
+        """The value, since there is one of it."""
+        if axis is None:
+            return value
+        reduction = K.mean if str(reduce_op).upper().endswith("MEAN") else K.sum
+        return reduction(value, axis)
+
+    def experimental_distribute_dataset(self, dataset):
+        """The data set."""
+        return dataset
+
+
+distribute = {
+    name: Strategy for name in ("MirroredStrategy", "OneDeviceStrategy", "Strategy", "get_strategy")
 }
 
 # ---- files --------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ from . import (
     system,
     variables,
 )
+from .elsewhere import advice
+from .program_table import PROGRAM
 from .values import lenient
 
 __all__ = ["TABLES", "look_up", "names"]
@@ -196,8 +198,14 @@ TABLES = {
     },
     "summary": _of(summary, "FileWriter", "merge", "merge_all", "scalar"),
     "test": system.test,
-    "train": {**_of(graph), "Optimizer": graph.GraphOptimizer},
+    "train": {
+        **_of(graph),
+        "Optimizer": graph.GraphOptimizer,
+    },
 }
+
+for _name, _table in PROGRAM.items():
+    TABLES[_name] = {**TABLES.get(_name, {}), **_table}
 
 # What needs a package that may not be installed, made when it is asked for.
 _LATE = {("root", "Summary"): lambda: summary.summary_types()[0].Summary}
@@ -218,12 +226,12 @@ def look_up(module, name):
             return _LATE[table, name]()
     if module.__name__ == "tensorflow" and name == "keras":
         return sys.modules["keras"]
-    path = module.__name__.replace("tensorflow", "tf", 1)
+    path = f"{module.__name__}.{name}".partition(".")[2]
     raise AttributeError(
-        f"`{path}.{name}` is not among what kforge offers of TensorFlow; "
-        "`python -m kforge.compat.tensorflow` lists that. Functions of `keras.backend` and of "
-        "torch take the same tensors. KFORGE_TENSORFLOW=real gives you TensorFlow itself, whose "
-        "tensors kforge cannot take."
+        f"`tf.{path}` is not among what kforge offers of TensorFlow; "
+        f"`python -m kforge.compat.tensorflow` lists that.{advice(path)} Functions of "
+        "`keras.backend` and of torch take the same tensors. KFORGE_TENSORFLOW=real gives you "
+        "TensorFlow itself, whose tensors kforge cannot take."
     )
 
 

@@ -5,11 +5,13 @@ import torch
 from ... import backend as K
 from ... import config, initializers, lowering, symbolic
 from ... import variable as variables
+from ...backend import session
 from ...backend.random import stream
 from ...backend.values import mixed_shape, sizes
 from ...dimensions import GraphShape
 from ...dtypes import torch_dtype
 from ..arguments import is_own_call
+from . import segments
 from .flow import group, no_op
 from .values import apply, convert, known, tensor
 
@@ -40,6 +42,12 @@ __all__ = [
     "random_shuffle",
     "random_uniform",
     "random_uniform_initializer",
+    "scatter_add",
+    "scatter_nd_add",
+    "scatter_nd_sub",
+    "scatter_nd_update",
+    "scatter_sub",
+    "scatter_update",
     "set_random_seed",
     "tables_initializer",
     "truncated_normal",
@@ -101,7 +109,8 @@ class Variable(variables.Variable, metaclass=_VariableType):
         if isinstance(value, symbolic.Symbolic):
             value = K.eval(value)
         value = K.eval(convert(value, dtype))
-        name = config.scoped(name or "Variable")
+        name = "/".join(filter(None, (config.scope(), name or "Variable")))
+        name = session._session.graph.unique(name)
         super().__init__(torch.as_tensor(value), name, bool(trainable), constraint=constraint)
         self.initial_value = value
 
@@ -156,6 +165,23 @@ def _change(kind):
 
 
 assign, assign_add, assign_sub = _change("assign"), _change("add"), _change("sub")
+
+
+def _scatter(name):
+    def scatter(ref, indices, updates):
+        indices = convert(indices)
+        indices = indices if name.startswith("nd_") else indices.unsqueeze(-1)
+        change = getattr(segments, f"tensor_scatter_{name.removeprefix('nd_')}")
+        return lowering.update("assign", ref, change(K.identity(ref), indices, updates))
+
+    scatter.__name__ = scatter.__qualname__ = f"scatter_{name}"
+    scatter.__doc__ = f"An operation that changes slices of a variable: `{name}`."
+    return scatter
+
+
+scatter_add, scatter_sub, scatter_update = map(_scatter, ("add", "sub", "update"))
+scatter_nd_add, scatter_nd_sub = _scatter("nd_add"), _scatter("nd_sub")
+scatter_nd_update = _scatter("nd_update")
 
 
 def global_variables_initializer():

@@ -1,0 +1,106 @@
+"""The names that programs are made with: variables by name, layers, training, data."""
+
+from ... import initializers
+from . import (
+    checkpoints,
+    checks,
+    data,
+    distributions,
+    eager,
+    errors,
+    files,
+    flags,
+    losses,
+    metrics,
+    nest,
+    recurrent,
+    scopes,
+    spectra,
+    system,
+    training,
+)
+from .contrib_layers import CONTRIB
+from .layers import CLASSES, FUNCTIONS
+
+__all__ = ["PROGRAM"]
+
+
+def _all(module):
+    return {name: getattr(module, name) for name in module.__all__}
+
+
+_STEPS = {
+    "assert_global_step": scopes.assert_global_step,
+    "create_global_step": scopes.create_global_step,
+    "get_global_step": scopes.get_global_step,
+    "get_or_create_global_step": scopes.get_or_create_global_step,
+}
+_INITIALIZERS = {
+    "constant": initializers.Constant,
+    "glorot_normal": initializers.glorot_normal,
+    "glorot_uniform": initializers.glorot_uniform,
+    "he_normal": initializers.he_normal,
+    "he_uniform": initializers.he_uniform,
+    "identity": initializers.Identity,
+    "lecun_normal": initializers.lecun_normal,
+    "lecun_uniform": initializers.lecun_uniform,
+    "ones": initializers.Ones,
+    "orthogonal": initializers.Orthogonal,
+    "random_normal": initializers.RandomNormal,
+    "random_uniform": initializers.RandomUniform,
+    "truncated_normal": initializers.TruncatedNormal,
+    "variance_scaling": initializers.VarianceScaling,
+    "zeros": initializers.Zeros,
+}
+_IMAGES = {
+    name: files.decode_image for name in ("decode_bmp", "decode_image", "decode_jpeg", "decode_png")
+}
+_NEST = {**_all(nest), "is_sequence": nest.is_nested}
+
+#: Tables as in `.table`, which adds them to its own.
+PROGRAM = {
+    "root": {
+        **_all(scopes),
+        **_all(eager),
+        **checks.ASSERTIONS,
+        "decode_image": files.decode_image,
+        "OpError": errors.OpError,
+        "read_file": files.read_file,
+        "string": "string",
+        "variance_scaling_initializer": initializers.VarianceScaling,
+        "write_file": files.write_file,
+    },
+    "app": flags.APP,
+    "config.threading": system.threading,
+    "contrib": {},
+    "contrib.distributions": _all(distributions),
+    "contrib.framework": _STEPS,
+    "contrib.layers": CONTRIB,
+    "contrib.rnn": {**recurrent.CELLS, "static_rnn": recurrent.static_rnn},
+    "contrib.signal": _all(spectra),
+    "data": {
+        name: getattr(data, name)
+        for name in (
+            "Dataset Iterator TextLineDataset make_initializable_iterator make_one_shot_iterator"
+        ).split()
+    },
+    "debugging": {
+        **checks.ASSERTIONS,
+        "assert_all_finite": checks.ASSERTIONS["verify_tensor_all_finite"],
+    },
+    "distribute": system.distribute,
+    "distributions": _all(distributions),
+    "errors": _all(errors),
+    "flags": flags.FUNCTIONS,
+    "image": _IMAGES,
+    "initializers": _INITIALIZERS,
+    "io": {**_IMAGES, "read_file": files.read_file, "write_file": files.write_file},
+    "layers": {**CLASSES, **FUNCTIONS},
+    "losses": _all(losses),
+    "metrics": _all(metrics),
+    "nest": _NEST,
+    "nn": recurrent.FUNCTIONS,
+    "nn.rnn_cell": recurrent.CELLS,
+    "test": {"TestCase": checks.TestCase},
+    "train": {**_all(training), **_all(checkpoints), **_STEPS},
+}
