@@ -320,6 +320,33 @@ def changes_and_assertions(tf):
     return [*found, nest.map_structure(lambda a, b: a + b, (1, [2]), (10, [20]))]
 
 
+def losses_of_many_classes(tf):
+    inputs, labels = tf.constant(X[:4, :3]), tf.constant([[1], [0], [4], [1]], tf.int64)
+    weights, biases = tf.constant(X[:, 3:][:6]), tf.constant(X[0])
+    drawn = ([1, 5, 2], [[0.5], [0.9], [0.2], [0.5]], [0.5, 0.1, 0.4])
+    drawn = tuple(tf.constant(part) for part in (np.int64(drawn[0]), *map(np.float32, drawn[1:])))
+    args = (weights, biases, labels, inputs, 3, 6)
+    found = [
+        tf.nn.sampled_softmax_loss(*args, sampled_values=drawn),
+        tf.nn.sampled_softmax_loss(*args, sampled_values=drawn, remove_accidental_hits=False),
+        tf.nn.nce_loss(*args, sampled_values=drawn),
+    ]
+    sampled = tf.nn.log_uniform_candidate_sampler(labels, 1, 40, False, 6)
+    found += [tf.shape(sampled[0]), sampled[1]]
+    return _session(tf).run(found)
+
+
+def names_of_other_versions(tf):
+    x = tf.constant([[1.0, 3.0, 2.0]])
+    v = tf.Variable([1.0, 2.0])
+    with tf.compat.v1.name_scope("s"):
+        found = [tf.arg_max(x, 1), tf.unravel_index([5, 2], [2, 3]), tf.realdiv(x, 2.0)]
+    found += tf.identity_n([x, x])
+    found += tf.hessians(tf.reduce_sum(v**3) + v[0] * v[1], [v])
+    pick = tf.switch_case(tf.constant(1), [lambda: tf.constant(5), lambda: tf.constant(6)])
+    return _session(tf).run([*found, pick])
+
+
 PROGRAMS = [
     a_network_of_layers,
     images_with_batch_normalization,
@@ -335,6 +362,8 @@ PROGRAMS = [
     data_from_many_places,
     distributions,
     changes_and_assertions,
+    losses_of_many_classes,
+    names_of_other_versions,
 ]
 
 

@@ -576,6 +576,23 @@ def test_summaries(tf, tmp_path):
     assert tf.summary.merge_all() is None
 
 
+def test_summaries_of_arrays(tf, tmp_path):
+    accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    tf.reset_default_graph()
+    x = tf.placeholder("float32", [2, 4, 4, 3])
+    tf.summary.histogram("values", x)
+    tf.summary.image("pictures", x, max_outputs=2)
+    values = np.linspace(-1, 1, 96, dtype="float32").reshape(2, 4, 4, 3)
+    with tf.summary.FileWriter(str(tmp_path)) as writer:
+        writer.add_summary(tf.Session().run(tf.summary.merge_all(), {x: values}), 5)
+    found = accumulators.EventAccumulator(str(tmp_path)).Reload()
+    (counts,) = found.Histograms("values")
+    assert counts.step == 5 and counts.histogram_value.num == 96
+    assert sum(counts.histogram_value.bucket) == 96
+    assert found.Tags()["images"] == ["pictures/image/0", "pictures/image/1"]
+    assert found.Images("pictures/image/1")[0].width == 4
+
+
 def test_files_and_logs(tf, tmp_path, caplog):
     folder = tmp_path / "a" / "b"
     tf.gfile.MakeDirs(folder)

@@ -20,9 +20,10 @@ __all__ = ["MODULES", "Facade", "offer", "withdraw"]
 VERSION = "1.15.5"
 
 _OPS = """
-    array_ops check_ops clip_ops control_flow_ops functional_ops gen_array_ops gen_math_ops
-    gen_nn_ops image_ops init_ops linalg_ops math_ops nn nn_ops random_ops resource_variable_ops
-    state_ops tensor_array_ops variable_scope variables
+    array_ops check_ops clip_ops control_flow_ops functional_ops gen_array_ops gen_image_ops
+    gen_math_ops gen_nn_ops gradients gradients_impl image_ops image_ops_impl init_ops linalg_ops
+    logging_ops math_ops nn nn_impl nn_ops parsing_ops random_ops resource_variable_ops script_ops
+    sparse_ops state_ops tensor_array_ops variable_scope variables
 """
 
 #: Every module below `tensorflow`, and where it finds its names: tables of `.table`, by name.
@@ -92,6 +93,7 @@ MODULES = {
     "python.training.optimizer": "train",
     "python.util": "",
     "python.util.nest": "nest",
+    "python.util.tf_export": "python.util.tf_export",
     "random": "random",
     "sets": "sets",
     "signal": "signal",

@@ -14,11 +14,13 @@ from . import (
     metrics,
     nest,
     recurrent,
+    sampled,
     scopes,
     spectra,
     system,
     training,
 )
+from .aliases import ALIASES, TYPES, keras_export
 from .contrib_layers import CONTRIB
 from .layers import CLASSES, FUNCTIONS
 
@@ -61,6 +63,8 @@ _NEST = {**_all(nest), "is_sequence": nest.is_nested}
 PROGRAM = {
     "root": {
         **_all(scopes),
+        **ALIASES,
+        **TYPES,
         **_all(eager),
         **checks.ASSERTIONS,
         "decode_image": files.decode_image,
@@ -99,8 +103,9 @@ PROGRAM = {
     "losses": _all(losses),
     "metrics": _all(metrics),
     "nest": _NEST,
-    "nn": recurrent.FUNCTIONS,
+    "nn": {**recurrent.FUNCTIONS, **_all(sampled)},
     "nn.rnn_cell": recurrent.CELLS,
     "test": {"TestCase": checks.TestCase},
+    "python.util.tf_export": {"keras_export": keras_export, "tf_export": keras_export},
     "train": {**_all(training), **_all(checkpoints), **_STEPS},
 }

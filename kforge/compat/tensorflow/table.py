@@ -60,10 +60,6 @@ def _reset_default_graph():
     session.clear_session()
 
 
-def _no_effect():
-    """Changes nothing: operations are recorded, as in TensorFlow 1."""
-
-
 def _as_text(value, encoding="utf-8"):
     return value.decode(encoding) if isinstance(value, bytes) else value
 
@@ -90,6 +86,7 @@ _RANDOM = _of(
     "normal=random_normal",
     "set_random_seed",
     "set_seed=set_random_seed",
+    "multinomial",
     "gamma=random_gamma",
     "poisson=random_poisson",
     "shuffle=random_shuffle",
@@ -120,8 +117,6 @@ TABLES = {
         "device_scope": system.device,
         "DType": DType,
         "Dimension": dimensions.Dimension,
-        "disable_eager_execution": _no_effect,
-        "disable_v2_behavior": _no_effect,
         "double": _DTYPES["float64"],
         "random_crop": augmentation.random_crop,
         "extract_image_patches": image.extract_image_patches,
@@ -174,7 +169,16 @@ TABLES = {
         **_of(segments, "bincount", "confusion_matrix", "invert_permutation"),
         **_of(spectra, "angle", "conj", "imag", "real"),
         "reciprocal_no_nan": numeric.reciprocal_no_nan,
-        **_of(nn, "in_top_k", "l2_normalize", "softmax", "softsign", "top_k", "zero_fraction"),
+        **_of(
+            nn,
+            "in_top_k",
+            "l2_normalize",
+            "log_softmax",
+            "softmax",
+            "softsign",
+            "top_k",
+            "zero_fraction",
+        ),
     },
     "nn": {
         **_of(nn),
@@ -196,7 +200,7 @@ TABLES = {
         **_of(sparse, "reset_shape=sparse_reset_shape", "transpose=sparse_transpose"),
         **_of(sparse, "to_dense=sparse_tensor_to_dense", "matmul=sparse_tensor_dense_matmul"),
     },
-    "summary": _of(summary, "FileWriter", "merge", "merge_all", "scalar"),
+    "summary": _of(summary, "FileWriter", "histogram", "image", "merge", "merge_all", "scalar"),
     "test": system.test,
     "train": {
         **_of(graph),
