@@ -220,4 +220,6 @@ def _plain(shapes):
 
 def zeros_for(placeholder):
     """A value for a placeholder, to find out shapes."""
-    return torch.zeros([2 if n is None else n for n in placeholder.shape], dtype=placeholder.dtype)
+    return torch.zeros(
+        [2 if n is None else n for n in placeholder.shape], dtype=torch_dtype(placeholder.dtype)
+    )
