@@ -181,7 +181,15 @@ def saved_layers(reader):
     """The layers in the group of a reader, in order, as `_Saved`."""
     names = reader.names("layer_names")
     if names is None:
-        raise ValueError(f"{reader.where()} has no weights of a Keras model: no `layer_names`.")
+        hint = ""
+        if reader.has("layers"):
+            hint = (
+                " It has the layout that newer Keras gives to files called `*.weights.h5`. Save "
+                "the whole model there, by `model.save('model.h5')`."
+            )
+        raise ValueError(
+            f"{reader.where()} has no weights of a Keras model: no `layer_names`.{hint}"
+        )
     return [_Saved(name, reader.group(name)) for name in names]
 
 

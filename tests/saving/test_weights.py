@@ -221,3 +221,11 @@ def test_overwriting(path, monkeypatch):
     mlp().save_weights(path, overwrite=False)
     assert path.read_bytes() != before
     mlp().save_weights(path)
+
+
+def test_the_other_layout_of_newer_keras_is_named(tmp_path):
+    with h5py.File(tmp_path / "model.weights.h5", "w") as file:
+        file["layers/dense/vars/0"] = np.zeros((3, 4))
+        file.create_group("vars")
+    with pytest.raises(ValueError, match=r"no `layer_names`.*newer Keras .*model.save\('model.h5'"):
+        mlp().load_weights(tmp_path / "model.weights.h5")
