@@ -113,7 +113,10 @@ HOMES = {
     "layers.pooling": (
         "AveragePooling1D AveragePooling2D AveragePooling3D MaxPooling1D MaxPooling2D MaxPooling3D"
     ),
-    "layers.recurrent": "recurrent= RNN",
+    "layers.recurrent": (
+        "recurrent= RNN _generate_dropout_mask=generate_dropout_mask"
+        " _standardize_args=standardize_args"
+    ),
     "layers.wrappers": "Wrapper",
     "legacy.interfaces": "interfaces=",
     "legacy.layers": (
@@ -233,7 +236,10 @@ SHOWN = {
     "layers.noise": "K Layer interfaces",
     "layers.normalization": "InputSpec K Layer constraints initializers interfaces regularizers",
     "layers.pooling": "InputSpec K Layer conv_utils interfaces",
-    "layers.recurrent": f"{_LAYERS} Recurrent disable_tracking has_arg to_list",
+    "layers.recurrent": (
+        f"{_LAYERS} Recurrent disable_tracking has_arg to_list _generate_dropout_mask"
+        " _standardize_args"
+    ),
     "layers.wrappers": "InputSpec K Layer disable_tracking has_arg object_list_uid recurrent",
     "legacy.layers": (
         "InputSpec K Layer activations constraints conv_utils initializers regularizers to_list"

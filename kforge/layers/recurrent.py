@@ -2,8 +2,10 @@
 
 import inspect
 
+from .. import backend as K
 from .cells import GRUCell, LSTMCell, SimpleRNNCell
 from .rnn import RNN
+from .rnn import standardize_args as standardize_args  # Keras has it here
 from .stack import StackedRNNCells
 
 __all__ = [
@@ -16,6 +18,15 @@ __all__ = [
     "SimpleRNNCell",
     "StackedRNNCells",
 ]
+
+
+def generate_dropout_mask(ones, rate, training=None, count=1):
+    """`ones` with dropout in the training phase; for cells of your own, a list of several."""
+    masks = [
+        K.in_train_phase(lambda: K.dropout(ones, rate), ones, training)
+        for _ in range(max(count, 1))
+    ]
+    return masks if count > 1 else masks[0]
 
 
 class _CellRNN(RNN):

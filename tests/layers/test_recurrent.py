@@ -8,6 +8,7 @@ import kforge
 from kforge import backend as K
 from kforge import layers as L
 from kforge import lowering
+from kforge.layers import recurrent
 from tests import golden, golden_models
 from tests.layers.sequences import (
     BATCH,
@@ -427,3 +428,14 @@ def test_double_precision():
         assert {a.dtype.name for a in computed(L.LSTM(2), "gaps")} == {"float64"}
     finally:
         K.set_floatx(before)
+
+
+def test_a_cell_of_your_own_draws_masks_as_keras_cells_do():
+    x = L.Input((8,))
+    three = recurrent.generate_dropout_mask(K.ones_like(x), 0.5, count=3)
+    one = recurrent.generate_dropout_mask(K.ones_like(x), 0.5)
+    masks = K.function([x, K.learning_phase()], [*three, one])
+    assert all(np.all(mask == 1) for mask in masks([np.zeros((50, 8)), 0]))
+    drawn = masks([np.zeros((50, 8)), 1])
+    assert [set(mask.ravel()) for mask in drawn] == [{0, 2}] * 4
+    assert not np.array_equal(drawn[0], drawn[1])
