@@ -48,17 +48,18 @@ def _is_without_value(bound):
 
 
 def clipped_axes(shape, items, found):
-    """Axes of ``x[items]``, of the shape `found`, whose size cannot be known.
+    """Axes of ``x[items]``, of the shape `found`, whose size cannot be known: {axis: likely sizes}.
 
     A slice of an axis of unknown size, `shape` being that of `x`, takes so many items or all
-    there are, if they are fewer; one item is taken to be there.
+    there are, if they are fewer; one item is taken to be there. A slice up to an unknown size is
+    taken to find as many items, which tells more than the number of those that are there.
     """
     if not all(i is None or i is Ellipsis or isinstance(i, (int, slice)) for i in items):
         items = [0 if getattr(i, "shape", None) == () else i for i in items]  # symbolic numbers
         if any(hasattr(i, "shape") or isinstance(i, (list, tuple)) for i in items):
-            return []
+            return {}
     taken = sum(i is not None and i is not Ellipsis for i in items)
-    axes, axis, result = [], 0, 0
+    axes, axis, result = {}, 0, 0
     for item in items:
         if item is Ellipsis:
             axis, result = axis + len(shape) - taken, result + len(shape) - taken
@@ -66,7 +67,20 @@ def clipped_axes(shape, items, found):
         if isinstance(item, slice):
             length = found[result]  # symbolic in exports, which need no more
             cut = shape[axis] is None and isinstance(length, int) and length > 1
-            axes += [result] if cut or _comes_from_data(item) else []
+            if cut or _comes_from_data(item):
+                axes[result] = None
+            elif (asked := _asked(item, shape[axis])) and not 0 < max(asked) <= shape[axis]:
+                axes[result] = asked if min(asked) > 0 else None
         axis += item is not None
         result += item is None or isinstance(item, slice)
     return axes
+
+
+def _asked(part, size):
+    """How many of `size` items a slice asks for, with either set of probe sizes; None if fixed."""
+    if part.step not in (None, 1) or not isinstance(size, int):
+        return None
+    bounds = (0 if part.start is None else part.start, size if part.stop is None else part.stop)
+    starts, stops = (getattr(bound, "probes", (bound, bound)) for bound in bounds)
+    found = tuple(int(stop) - int(start) for start, stop in zip(starts, stops))
+    return None if found[0] == found[1] else found

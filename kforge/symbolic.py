@@ -216,13 +216,15 @@ class KerasTensor(Symbolic):
         return twin
 
     def forget(self, axes):
-        """Makes the sizes of these axes unknown."""
+        """Makes the sizes of these axes unknown: {axis: its likely sizes or None}."""
         if axes:
             shape = [None if a in axes else n for a, n in enumerate(self._static)]
-            likely = [_probe_tensor(shape, self.torch_dtype, i).shape for i in (0, 1)]
+            usual = list(zip(*(_probe_tensor(shape, self.torch_dtype, i).shape for i in (0, 1))))
             self.probes = tuple(
-                p.new_empty([q[a] if a in axes else n for a, n in enumerate(p.shape)])
-                for p, q in zip(self.probes, likely)
+                p.new_empty(
+                    [(axes[a] or usual[a])[i] if a in axes else n for a, n in enumerate(p.shape)]
+                )
+                for i, p in enumerate(self.probes)
             )
 
     def set_shape(self, shape):
@@ -377,19 +379,23 @@ def _infer(op):
         raise
     except Exception as first:
         # Values of shapes (on the CPU) met tensors without values; or unknown sizes met known ones.
-        for probe in (lambda x, i: _to_meta(_probe_of(x, i)), _fitting(op), _alike):
+        for probe in (_without_value, _fitting(op, _probe_of), _alike, _fitting(op, _alike)):
             with contextlib.suppress(Exception):
                 return _run_probes(op, probe)
         raise _inference_error(op, first) from None
 
 
-def _fitting(op):
-    """Probes whose unknown sizes are those that other arguments have there, from the last axis."""
+def _without_value(x, i):
+    return _to_meta(_probe_of(x, i))
+
+
+def _fitting(op, usual):
+    """`usual` probes, but with the sizes that other arguments have there, from the last axis."""
     tensors = [x for x in leaves([op.args, op.kwargs]) if hasattr(x, "shape")]
     known = {a: n for x in tensors for a, n in enumerate(reversed(x.shape)) if n not in (None, 1)}
 
     def probe(x, i):
-        found = _probe_of(x, i)
+        found = usual(x, i)
         if not isinstance(x, KerasTensor):
             return found
         pairs = zip(reversed(x.shape), reversed(found.shape))

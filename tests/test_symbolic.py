@@ -91,3 +91,28 @@ def test_read_only_arrays_become_tensors():
 
 def test_powers_of_negative_numbers():
     assert K.eval((-2) ** K.constant([2.0, 3.0])).tolist() == [4.0, -8.0]
+
+
+def test_a_slice_up_to_a_size_of_another_tensor():
+    feature_map = x(None, None, None, 6)
+    rows, columns = K.shape(feature_map)[1], K.shape(feature_map)[2]
+    cells = K.constant(np.arange(128.0).reshape(1, 8, 8, 2))[:, :rows, :columns]
+    assert tuple(cells.shape) == (1, None, None, 2)
+    shifted = feature_map[..., :2] + cells
+    assert tuple(shifted.shape) == (None, None, None, 2)
+    (found,) = K.function([feature_map], [shifted])([np.zeros((2, 3, 5, 6))])
+    assert found.shape == (2, 3, 5, 2) and found[1, 2, 4].tolist() == [40, 41]
+
+
+def test_a_slice_from_a_size_of_another_tensor():
+    length = K.shape(x(None, None, 4))[1]
+    table = K.constant(np.ones((9, 4)))
+    assert tuple(table[length:].shape) == (None, 4)
+    assert tuple(table[: length - 1].shape) == (None, 4)
+    assert tuple(table[: K.shape(table)[0] - 1].shape) == (8, 4)
+
+
+def test_known_batches_meet_unknown_ones_and_other_sizes():
+    grid, feature_map = x(2, None, None, 3), x(None, None, None, 3)
+    scaled = K.resize_images(feature_map, 2, 2, "channels_last")
+    assert tuple((grid + scaled).shape) == (2, None, None, 3)
