@@ -117,6 +117,8 @@ class Function:
     def __call__(self, inputs=()):
         if self._flat[0]:
             values = [inputs] if hasattr(inputs, "shape") else list(inputs)
+            if len(values) != len(self.inputs):  # lists of arrays, as of data, targets and weights
+                values = list(_spread(values))
         else:
             values = _matching(self.structures[0], inputs)
         if len(values) == self._phase_at == len(self.inputs) - 1:
@@ -150,6 +152,15 @@ class Function:
             return found
         results = iter(found)
         return _map(lambda _: next(results), self.structures[1])
+
+
+def _spread(values):
+    """What is in nested lists, one after the other; a list of numbers is one value."""
+    for value in values:
+        if isinstance(value, (list, tuple)) and all(hasattr(v, "shape") for v in value):
+            yield from _spread(value)
+        else:
+            yield value
 
 
 def _matching(structure, values):

@@ -237,3 +237,23 @@ def test_decorators():
 
     assert K.eval(double(K.constant(2.0))) == 4
     assert isinstance(K.eager(double)(K.variable(2.0)), torch.Tensor)
+
+
+def test_function_takes_the_arrays_of_nested_lists():
+    a, b = K.placeholder((None, 2)), K.placeholder((None, 2))
+    add, double = K.function([a, b], [a + b]), K.function([a], [a * 2])
+    ones = np.ones((3, 2))
+    assert (
+        add(
+            (
+                [ones],
+                [
+                    ones,
+                ],
+                [],
+            )
+        )[0].tolist()
+        == [[2, 2]] * 3
+    )
+    assert double(([ones], [], []))[0].tolist() == [[2, 2]] * 3
+    assert double([[[1, 2], [3, 4]]])[0].tolist() == [[2, 4], [6, 8]]
