@@ -11,7 +11,6 @@ import torch
 from torch import fx
 
 from . import generated, passes, placement, rules, symbolic
-from .devices import default_device
 from .symbolic import KerasTensor, Op, Symbolic, leaves
 from .variable import UPDATES, Variable, _update, is_update, to_numpy, update
 
@@ -314,14 +313,14 @@ class Builder:
         n, changes = len(results), []
         for kind, variable, operands, extra in self.changes:
             positions = list(range(len(results), len(results) + len(operands)))
-            if self.placed and variable is not None:
+            if self.home is not None and variable is not None:
                 to = variable.device
                 operands = [self.graph.call_function(placement.move, (x, to)) for x in operands]
             results += operands
             change = UPDATES[kind][0] if variable is not None else kind
             changes.append((change, variable, positions, extra))
         self.graph.output(tuple(results))
-        if self.placed:
+        if self.home is not None:
             placement.place(self.graph, self.homes)
         passes.optimize(self.graph)
         module = fx.GraphModule(torch.nn.Module(), self.graph, "Lowered")
@@ -336,24 +335,27 @@ class Builder:
         for op in grads:
             self.tracked |= {x.key if isinstance(x, KerasTensor) else id(x) for x in op.args[1]}
         self.create_graph = create_graph or (len(grads) > 1 and _nested(grads))
-        self.place(order, outputs)
-        self.placed = any(op.device is not None for op in order)
+        sizes = placement.sizes_among(order, outputs)
+        self.place(order, outputs, sizes)
+        self.home = placement.home_of(order, set(self.homes.values()), sizes)
         for op in order:
             self.emit(op)
-            if self.placed and op.func not in _UNPLACED:
+            if self.home is not None and op.func not in _UNPLACED:
                 node = self.nodes[op, None]
                 node = node.args[0] if node.target is _track else node
-                node.meta["device"] = op.device or default_device()
+                placement.mark(node, op, self.home, op in sizes)
         for value in updates:
             self.value(value, side_effect=True)
         self.needs_grad = bool(grads)
         return [self.value(t) for t in outputs]
 
-    def place(self, order, outputs):
+    def place(self, order, outputs, sizes):
         """Placeholders come first: the inputs, then every tensor that the graph holds."""
         for i, tensor in enumerate(self.inputs):
             node = self.parameter(tensor._name or f"input_{i}")
             self.nodes.setdefault(tensor.key, node)
+        for tensor in placement.constants_for(sizes, order):
+            self.nodes[id(tensor)] = self.hold(tensor.to(placement.HOST))
         held = [op.args[0] for op in order if op.func is symbolic.constant]
         held += [leaf for op in order for leaf in _dependencies(op, self.phase)]
         for leaf in held + leaves(outputs):

@@ -8,7 +8,20 @@ import operator
 
 import torch
 
-__all__ = ["move", "place"]
+from . import devices, symbolic
+
+__all__ = [
+    "HOST",
+    "constants_for",
+    "gives_sizes",
+    "home_of",
+    "mark",
+    "move",
+    "place",
+    "sizes_among",
+]
+
+HOST = torch.device("cpu")
 
 
 def move(x, device):
@@ -16,12 +29,62 @@ def move(x, device):
     return x.to(device) if isinstance(x, torch.Tensor) else x
 
 
+def gives_sizes(func):
+    """Decorator of a function that gives sizes of a tensor, which the host knows, as a tensor."""
+    func.gives_sizes = True
+    return func
+
+
+def sizes_among(order, outputs):
+    """The operations of `order` that give sizes, or what comes from sizes and constants alone."""
+    found = set()
+    for tree in (*([op.args, op.kwargs] for op in order), outputs):
+        for x in _tensors(tree):
+            probe = x.probes[0]
+            if isinstance(probe, torch.Tensor) and probe.device == HOST:
+                origins = (y.op for y in _tensors([x.op.args, x.op.kwargs]))
+                if hasattr(x.op.func, "gives_sizes") or any(op in found for op in origins):
+                    found.add(x.op)
+    return found
+
+
+def constants_for(sizes, order):
+    """The tensors of constants that are used for nothing but `sizes`."""
+    used = {True: {}, False: {}}
+    for op in order:
+        for x in _tensors([op.args, op.kwargs]):
+            if x.op.func is symbolic.constant:
+                used[op in sizes][x.op] = x.op.args[0]
+    return [tensor for op, tensor in used[True].items() if op not in used[False]]
+
+
+def home_of(order, homes, sizes):
+    """The device of the operations that no scope places; None if all are there where the tensors
+    of the graph are, which are at `homes`."""
+    scoped = any(op.device is not None for op in order)
+    home = next(iter(homes)) if len(homes) == 1 and not scoped else devices.default_device()
+    return home if scoped or len(homes) > 1 or (sizes and home != HOST) else None
+
+
+def mark(node, op, home, is_size):
+    """Says on the node of `op` what `place` has to know."""
+    node.meta["device"] = HOST if is_size else op.device or home
+    # Only functions of kforge take sizes; operations of torch take values, all on one device.
+    own = str(getattr(op.func, "__module__", None)).startswith(__package__)
+    node.meta["of_sizes"], node.meta["takes_sizes"] = is_size, own
+
+
+def _tensors(tree):
+    return [x for x in symbolic.leaves(tree) if isinstance(x, symbolic.KerasTensor)]
+
+
 def place(graph, homes):
     """Inserts the copies between devices that an `fx.Graph` needs.
 
     `node.meta["device"]` says where a node is to run; a node without it runs where its first
-    input is. `homes` has the devices of parameters that are known; the others' are found out, at
-    next to no cost, when the graph runs.
+    input is. Sizes (`node.meta["of_sizes"]`) are the host's, also for nodes that take them as such
+    (`node.meta["takes_sizes"]`). `homes` has the devices of parameters that are known; the others'
+    are found out, at next to no cost, when the graph runs.
     """
     where, copies = dict(homes), {}
     for node in list(graph.nodes):
@@ -32,8 +95,11 @@ def place(graph, homes):
             where[node] = _of_inputs(node, where)
             continue
         where[node] = device
+        if hasattr(node.target, "gives_sizes"):
+            continue
         for source in node.all_input_nodes:
-            if where.get(source) == device:
+            is_size = source.meta.get("of_sizes") and node.meta["takes_sizes"]
+            if is_size or where.get(source) == device:
                 continue
             if (source, device) not in copies:
                 with graph.inserting_before(node):

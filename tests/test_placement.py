@@ -24,7 +24,7 @@ needs_two = [pytest.mark.cuda, pytest.mark.skipif(len(GPUS) < 2, reason="needs t
 def computed(model, phase=0, batch=2):
     """The outputs of the lowered model for zeros, and the generated function's copies."""
     lowered = lowering.lower(model.outputs, model.inputs, phase=phase)
-    zeros = [torch.zeros(batch, *x.shape[1:]) for x in model.inputs]
+    zeros = [torch.zeros(batch, *(n or 6 for n in x.shape[1:])) for x in model.inputs]
     with symbolic.executing(phase):
         found = lowered.forward(*zeros, *lowered.captured)
     return found, [n for n in lowered.module.graph.nodes if n.target is move]
@@ -120,6 +120,50 @@ def test_a_weight_is_copied_once_for_all_that_use_it():
 def test_without_a_scope_nothing_is_copied():
     model = Sequential([layers.Dense(3, input_shape=(2,)), layers.BatchNormalization()])
     assert computed(model, 1)[1] == []
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Variables and constants are made on the meta device, as on a GPU."""
+    monkeypatch.setattr(devices, "default_device", lambda: META)
+
+
+def offsets(x):
+    """Each value and its place in the map, as a share of its size."""
+    height, width = K.shape(x)[1], K.shape(x)[2]
+    rows = K.tile(K.reshape(K.arange(0, height), [1, -1, 1, 1]), [1, 1, width, 1])
+    x = K.reshape(x, [K.shape(x)[0], height, width, 2, -1])[..., 0, :]
+    return (x + K.cast(rows, "float32")) / K.cast(K.shape(x)[1:4:2][::-1], "float32")
+
+
+def test_sizes_are_the_hosts_and_values_the_devices(elsewhere):
+    x = Input((None, None, 4))
+    (out,), copies = computed(Model(x, layers.Lambda(offsets)(layers.Dense(4)(x))))
+    assert out.device == META
+    assert len(copies) == 2  # the input, and the sizes among the values
+
+
+def test_sizes_and_values_give_the_numbers_of_numpy():
+    x = Input((None, None, 4))
+    values = np.random.rand(2, 3, 5, 4).astype("float32")
+    rows = np.arange(3)[:, None, None]
+    wanted = (values[..., :2] + rows) / np.array([2, 3])
+    found = Model(x, layers.Lambda(offsets)(x)).predict(values)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_tensors_of_torch_that_scripts_hold_are_copied_there(elsewhere):
+    held = torch.ones(3)
+    x = Input((3,))
+    (out,), copies = computed(Model(x, layers.Lambda(lambda t: t * held)(layers.Dense(3)(x))))
+    assert out.device == META
+    assert len(copies) == 2
+
+
+def test_a_layer_takes_values_from_elsewhere(elsewhere):
+    dense = layers.Dense(3)
+    assert dense(torch.zeros(2, 4)).device == META
+    assert layers.LSTM(2)(torch.zeros(2, 4, 3), initial_state=[np.zeros((2, 2))] * 2).device == META
 
 
 def test_one_lstm_for_two_sequences():

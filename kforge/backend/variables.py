@@ -10,6 +10,7 @@ import torch
 from .. import config, lowering, symbolic
 from ..devices import current_device
 from ..dtypes import dtype_name, torch_dtype
+from ..placement import gives_sizes
 from ..symbolic import KerasTensor, Symbolic, as_tensor
 from ..variable import Variable, to_numpy
 from .values import apply, as_list, factory, mixed_shape, scalar_or_array, sizes, tensor
@@ -247,6 +248,7 @@ def shape(x):
     return apply(_shape, tensor(x))
 
 
+@gives_sizes
 def _shape(x):
     return torch.tensor(x.shape, dtype=torch.int32)
 
@@ -256,6 +258,7 @@ def size(x, name=None):
     return apply(_size, tensor(x))
 
 
+@gives_sizes
 def _size(x):
     return torch.tensor(x.numel()).to(torch.int32)
 

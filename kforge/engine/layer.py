@@ -21,6 +21,7 @@ from ..compat import arguments
 from ..config import automatic_name
 from ..devices import current_device
 from ..dtypes import dtype_name
+from ..placement import move
 from ..registry import Registry, has_arg
 from ..symbolic import KerasTensor, Symbolic, as_tensor
 from ..variable import Variable, recorded
@@ -225,7 +226,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         flat = symbolic.leaves(inputs)
         if flat and all(isinstance(x, torch.Tensor) for x in flat):
             with symbolic.executing(int(bool(kwargs.get("training", False)))):
-                return self._compute(inputs, kwargs)
+                return self._compute(inputs, kwargs, as_model=True)
         for x in flat:
             if not isinstance(x, Symbolic):
                 raise ValueError(
@@ -303,11 +304,14 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             f"Layer {self.name}: `call` must give a tensor or a list of tensors; it gave {x!r}."
         )
 
-    def _compute(self, inputs, kwargs):
-        """The layer on values."""
+    def _compute(self, inputs, kwargs, as_model=False):
+        """The layer on values: with `as_model`, wherever they are, as a model takes them."""
         if not self.built:
             with symbolic.recording(), config.name_scope(self.name), all_or_nothing(self):
                 self._ensure_built(inputs)
+        device = next((w.device for w in self.weights), None) if as_model else None
+        if device is not None:
+            inputs, kwargs = symbolic._map(lambda x: move(x, device), [inputs, kwargs])
         outputs = self.call(inputs, **kwargs)
         return unpack(outputs) if isinstance(outputs, list) else outputs
 

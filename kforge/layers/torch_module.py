@@ -52,8 +52,9 @@ class TorchModule(Layer):
         self.module.to(current_device())
         if any(torch.nn.parameter.is_lazy(p) for p in self.module.parameters()):
             shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+            shapes = [[2 if n is None else n for n in s] for s in shapes]
             with torch.no_grad():  # a lazy module finds its sizes when it first runs
-                self.module(*(torch.zeros([2 if n is None else n for n in s]) for s in shapes))
+                self.module(*(torch.zeros(s, device=current_device()) for s in shapes))
         self._runner = ModuleRunner(self.module)
         self._handles = [self._handle(*pair) for pair in self._runner.own.items()]
         self.built = True

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from .. import config
+from ..devices import default_device
 from .arrays import array_inputs, array_targets, same_length, sample_weights
 
 __all__ = [
@@ -154,8 +155,8 @@ def _as_long_as_the_first(inputs):
 
 
 def model_device(model):
-    """Where the weights of a model are."""
-    return next((w.device for w in model._ordered_weights()), torch.device("cpu"))
+    """Where the weights of a model are; of one without weights, where they would be."""
+    return next((w.device for w in model._ordered_weights()), None) or default_device()
 
 
 def _check_samples(model, samples):

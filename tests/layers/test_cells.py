@@ -79,13 +79,14 @@ def test_torch_has_the_gates_of_a_gru_in_another_order():
     cell = built("gru-after")
     update, reset, candidate = np.split(cell.get_weights()[0], 3, 1)
     stored = np.concatenate([reset, update, candidate], 1).T
-    np.testing.assert_array_equal(cell.kernel.native.detach(), stored)
+    np.testing.assert_array_equal(cell.kernel.native.detach().cpu(), stored)
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm"])
 def test_dropout_draws_once_for_all_steps(name):
     cell = built(name, dropout=0.5, recurrent_dropout=0.5)
-    x, states = torch.ones(64, 3), [torch.ones(64, 2)] * (2 if name == "lstm" else 1)
+    x, state = (torch.ones(64, n, device=cell.kernel.device) for n in (3, 2))
+    states = [state] * (2 if name == "lstm" else 1)
     with symbolic.executing(1), torch.no_grad():
         first = cell.call(x, states, training=True)[0]
         assert torch.equal(cell.call(x, states, training=True)[0], first)

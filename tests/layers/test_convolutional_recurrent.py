@@ -90,7 +90,8 @@ def test_layer_on_values():
     layer = L.ConvLSTM2D(3, 3, return_sequences=True, padding="same")
     wanted = run(layer, images())[0]
     with torch.no_grad():
-        np.testing.assert_allclose(layer(torch.from_numpy(images())), wanted, rtol=1e-4, atol=1e-6)
+        found = layer(torch.from_numpy(images())).cpu()
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_masked_steps_are_skipped():

@@ -146,7 +146,7 @@ def test_on_a_cpu_it_is_refused():
 def test_weights_elsewhere_are_refused(monkeypatch):
     monkeypatch.setattr(capture, "can_record", lambda device=None: device is None)
     with pytest.raises(ValueError, match="the weights of the model are on cpu"):
-        train(jit="cudagraph")
+        train("cpu", jit="cudagraph")
 
 
 def test_python_code_on_values_is_refused(monkeypatch):

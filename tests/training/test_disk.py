@@ -125,7 +125,7 @@ def test_lengths_that_differ_are_found_before_training(path):
 
 def test_steps_start_over_at_the_end(path):
     batches = DiskBatches(linear(), HDF5Matrix(path, "x"), Y, batch_size=10, steps=4.0)
-    first = [np.asarray(batch[0]) for batch in batches.epoch()]
+    first = [batch[0] for batch in batches.epoch()]
     assert [len(x) for x in first] == [10, 10, 2, 10]
     assert [len(batch[0]) for batch in batches.epoch()] == [10, 10, 2, 10]
 
