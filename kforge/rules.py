@@ -93,6 +93,11 @@ def _same(x, *settings, **others):
         return _like(x)
 
 
+@_rule(torch.Tensor.cpu, torch.Tensor.cuda)
+def _elsewhere(x, *settings, **others):
+    return _like(x)
+
+
 def _common_shape(shapes):
     sizes = []
     for column in itertools.zip_longest(*map(reversed, shapes), fillvalue=1):

@@ -29,11 +29,11 @@ _EXAMPLE = 64
 def to_torch(model, data_format="channels_last"):
     """A `torch.nn.Module` that computes what `model.predict` does, with copies of the weights.
 
-    It is an `fx.GraphModule` of `torch.nn` parts named after the layers, in eval mode; it pickles,
-    and runs where this package is not installed. Inputs are as the model's; with `data_format`
-    "channels_first", images and volumes (inputs of 4 and 5 axes) have their channels second. In
-    train mode dropout and batch normalization train; noise of other kinds is left out. Stateful
-    layers have their states as buffers, which each call changes.
+    It is an `fx.GraphModule` of `torch.nn` parts named after the layers, on the CPU, in eval mode;
+    it pickles, and runs where this package is not installed. Inputs are as the model's; with
+    `data_format` "channels_first", images and volumes (inputs of 4 and 5 axes) have their channels
+    second. In train mode dropout and batch normalization train; noise of other kinds is left out.
+    Stateful layers have their states as buffers, which each call changes.
 
     Raises `NotImplementedError`, naming the layer, for code that runs on values in Python.
     """
@@ -115,7 +115,7 @@ def _export(model, data_format, kind):
     if data_format == "channels_first" and not _has_channels_first(model):
         results = exporter.take_channels_first(results)
     trained = {id(w.native) for w in model.trainable_weights}
-    return exporter.finish(results, generated.identifier(model.name), trained).eval()
+    return exporter.finish(results, generated.identifier(model.name), trained).cpu().eval()
 
 
 def _has_channels_first(model):

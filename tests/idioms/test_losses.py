@@ -259,7 +259,7 @@ def test_a_loss_that_branches_on_values():
 
 def test_metrics_in_numpy():
     def ranking(y_true, y_pred):
-        order = np.argsort(y_pred.detach().numpy()[:, 0])
+        order = np.argsort(y_pred.detach().cpu().numpy()[:, 0])
         return K.constant(float(np.abs(np.diff(order)).mean()))
 
     class Largest(metrics.Metric):
@@ -283,7 +283,7 @@ def test_metrics_in_numpy():
 def test_a_call_that_branches_on_values():
     class Normalize(Layer):
         def call(self, inputs):
-            if np.linalg.norm(inputs.detach().numpy()) > 5:
+            if np.linalg.norm(inputs.detach().cpu().numpy()) > 5:
                 return inputs / 2
             return inputs * 3
 

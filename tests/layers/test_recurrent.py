@@ -351,7 +351,7 @@ def test_initial_states_that_are_values():
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
     tensors = [torch.from_numpy(a) for a in (data(), h, c)]
     with torch.no_grad():
-        np.testing.assert_allclose(layer(tensors[0], tensors[1:]), wanted, rtol=1e-5)
+        np.testing.assert_allclose(layer(tensors[0], tensors[1:]).cpu(), wanted, rtol=1e-5)
 
 
 def test_encoder_hands_its_states_to_a_decoder():

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from kforge import lowering, optimizers
+from kforge.devices import default_device
 from kforge.optimizers import SGD, Adam, Nadam, Optimizer, RMSprop, clip_norm
 from kforge.variable import GateOrder, Permuted, Variable
 
@@ -17,9 +18,9 @@ def vector(n=3, value=1.0, name="w", **kwargs):
     return Variable(np.full(n, value, "float32"), name, **kwargs)
 
 
-def take(step, *grads):
+def take(step, *grads, dtype=torch.float32):
     with torch.no_grad():
-        step([torch.as_tensor(g, dtype=torch.float32) for g in grads])
+        step([torch.as_tensor(g, dtype=dtype, device=default_device()) for g in grads])
 
 
 class TestArguments:
@@ -108,10 +109,8 @@ class TestClipping:
 
     def test_mixed_types(self):
         a, b = vector(1), Variable(torch.ones(1).double(), "b")
-        with torch.no_grad():
-            SGD(1.0, clipnorm=1.0).prepare([a, b])(
-                [torch.tensor([3.0]), torch.tensor([4.0]).double()]
-            )
+        step = SGD(1.0, clipnorm=1.0).prepare([a, b])
+        take(step, torch.tensor([3.0]), torch.tensor([4.0]).double(), dtype=None)
         np.testing.assert_allclose([a.numpy()[0], b.numpy()[0]], [0.4, 0.2], 1e-6)
 
     def test_clip_norm_function(self):
@@ -156,15 +155,13 @@ class TestMemory:
         assert optimizer.weights[1].native.stride() == w.native.stride()
         assert optimizer.weights[1].dtype is torch.float64
         np.testing.assert_array_equal(optimizer.get_weights()[1], before[1])
-        with torch.no_grad():
-            step([torch.zeros(3, 2, 3, 3, dtype=torch.float64)])
+        take(step, torch.zeros(3, 2, 3, 3), dtype=torch.float64)
         np.testing.assert_allclose(w.numpy(), 1 + 1.5 * before[1])
 
     def test_weights_are_shown_in_keras_layout(self):
         optimizer = SGD(1.0)
         step = optimizer.prepare([Variable(torch.ones(3, 3, 2, 5), "w", layout=CONV)])
-        with torch.no_grad():
-            step([torch.ones(5, 2, 3, 3)])
+        take(step, torch.ones(5, 2, 3, 3))
         assert optimizer.get_weights()[1].shape == (3, 3, 2, 5)
 
 
