@@ -39,6 +39,9 @@ __all__ = [
     "stands_for_keras",
 ]
 
+# What kforge stands for, in files and in the answers that scripts get.
+KERAS_VERSION, KERAS_BACKEND = "2.3.1", "tensorflow"
+
 FLOATX = ("float16", "float32", "float64", "bfloat16")
 DATA_FORMATS = ("channels_last", "channels_first")
 

@@ -17,6 +17,7 @@ from .saving.atomic import atomic_write
 from .saving.contents import copy_weights, describe, has_model
 from .saving.files import open_reader, open_writer
 from .saving.targets import save_for
+from .utils.terminal import printable
 
 __all__ = ["main"]
 
@@ -245,7 +246,8 @@ def _listed(value):
 
 
 def _say(kind, message):
-    print(f"{kind}: {message}", file=sys.stderr)
+    lines = str(message).split("\n")  # which may be those of a file
+    print(f"{kind}:", "\n".join(map(printable, lines)), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -280,6 +280,14 @@ def test_inspect_runs_and_prints_nothing_dangerous(folder, capsys):
     assert "  \\x1b[2J  Nothing\n" in said and "\x1b" not in said and "model: Unknown" in said
 
 
+def test_errors_command_no_terminal(folder, capsys):
+    with h5py.File("odd.h5", "w") as file:
+        file.attrs["layer_names"] = [b"\x1b[2J"]
+    assert main(["odd.h5", "odd.safetensors"]) == 1
+    said = capsys.readouterr().err
+    assert "\\x1b[2J" in said and "\x1b" not in said
+
+
 def test_as_a_program(folder):
     model = model_from_json(net().to_json())
     model.save_weights("weights.safetensors")

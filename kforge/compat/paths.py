@@ -21,7 +21,6 @@ from . import tensorflow
 
 __all__ = ["ALIASES", "COMPANIONS", "HOMES", "SHOWN", "install", "installed", "uninstall"]
 
-KERAS_VERSION = "2.3.1"
 
 # Paths of Keras 2.0 - 2.3.1 that kforge has at the same place.
 _SAME = """
@@ -291,9 +290,9 @@ def install():
         modules = _modules()
         _register(modules)
         _show_names(modules)
-        _set(vars(modules[""]), "__version__", KERAS_VERSION)
+        _set(vars(modules[""]), "__version__", config.KERAS_VERSION)
         _inherit()
-        config.answer_as("tensorflow")
+        config.answer_as(config.KERAS_BACKEND)
         _undo.append(lambda: config.answer_as("torch"))
         tensorflow.offer(modules["backend"])
         _undo.append(tensorflow.withdraw)

@@ -28,8 +28,6 @@ class InputLayer(Layer):
         input_tensor=None,
         sparse=False,
         name=None,
-        optional=False,
-        ragged=False,
     ):
         name = name or f"input_{config.get_uid('input')}"
         super().__init__(dtype=dtype, name=name)

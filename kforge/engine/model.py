@@ -1,6 +1,5 @@
 """`Model`: a graph of layers, or a subclass with a `call`, that trains and predicts."""
 
-import json
 from typing import ClassVar
 
 import torch
@@ -9,8 +8,7 @@ from .. import config as settings
 from .. import lowering, saving, symbolic
 from ..backend.values import as_list
 from ..dtypes import dtype_name
-from ..registry import plain
-from ..saving.text import dump_yaml
+from ..saving.text import dump_json, dump_yaml
 from ..symbolic import KerasTensor
 from ..training.arrays import array_inputs
 from ..training.data import model_device
@@ -26,8 +24,6 @@ from .summary import html_summary, print_summary
 from .weights import unique
 
 __all__ = ["Model"]
-
-KERAS_VERSION = "2.3.1"
 
 
 class Model(TrainingMethods, Layer):
@@ -414,15 +410,14 @@ class Model(TrainingMethods, Layer):
 
     def _described(self):
         return {
-            "class_name": type(self).__name__,
-            "config": self.get_config(),
-            "keras_version": KERAS_VERSION,
-            "backend": "tensorflow",
+            **layers.serialize(self),
+            "keras_version": settings.KERAS_VERSION,
+            "backend": settings.KERAS_BACKEND,
         }
 
     def to_json(self, **kwargs):
         """The architecture as JSON; keyword arguments go to `json.dumps`."""
-        return json.dumps(plain(self._described()), **kwargs)
+        return dump_json(self._described(), **kwargs)
 
     def to_yaml(self, **kwargs):
         """The architecture as YAML; keyword arguments go to `yaml.dump`."""
@@ -481,13 +476,12 @@ class _Weights:
 def _model_arguments(*args, **kwargs):
     """(inputs, outputs, name, trainable, dtype) of the constructor's arguments."""
     names = ("inputs", "outputs", "name", "trainable", "dtype")
-    found = dict(zip(names, args))
     unknown = set(kwargs) - set(names)
-    if unknown:
-        raise TypeError(f"Model: unknown arguments {sorted(unknown)}; expected {names}.")
-    found.update(kwargs)
-    if len(args) == 1 and isinstance(args[0], str):
-        found = {"name": args[0]}
+    if unknown or len(args) > len(names):
+        surplus = sorted(unknown) or list(args[len(names) :])
+        raise TypeError(f"Model: unknown arguments {surplus}; expected {names}.")
+    is_name = len(args) == 1 and isinstance(args[0], str)
+    found = {**({"name": args[0]} if is_name else dict(zip(names, args))), **kwargs}
     if ("inputs" in found) != ("outputs" in found):
         raise TypeError("Model: give both `inputs` and `outputs`, or neither when subclassing.")
     return tuple(found.get(n) for n in names)

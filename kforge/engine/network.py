@@ -212,8 +212,7 @@ def graph_config(graph, name):
         described.append(
             {
                 "name": layer.name,
-                "class_name": type(layer).__name__,
-                "config": layer.get_config(),
+                **layers.serialize(layer),
                 "inbound_nodes": inbound,
             }
         )

@@ -172,10 +172,7 @@ class Sequential(Model):
 
     def get_config(self):
         """Name and layers, and the input shape if the model was built by one."""
-        described = [
-            {"class_name": type(layer).__name__, "config": layer.get_config()}
-            for layer in self.layers
-        ]
+        described = [layers.serialize(layer) for layer in self.layers]
         found = {"name": self.name, "layers": plain(described)}
         if not self.trainable:
             found["trainable"] = False  # which Keras 2 forgets

@@ -1,6 +1,7 @@
 """The table that `model.summary()` prints and a notebook shows."""
 
 from ..backend.values import as_list
+from ..utils.terminal import printable
 from .weights import count_params
 
 __all__ = ["html_summary", "print_summary"]
@@ -11,9 +12,14 @@ def print_summary(model, line_length=None, positions=None, print_fn=None):
 
     Layers that do not form a chain get a further column: what they are connected to.
     `line_length` is the width in characters, `positions` the right edges of the columns, as
-    fractions of it or absolute; `print_fn` is called with each line.
+    fractions of it or absolute; `print_fn` (by default `print`) is called with each line. Names are
+    shown with escapes for what could command a terminal.
     """
-    print_fn = print_fn or print
+    show = print_fn or print
+
+    def print_fn(line):
+        show(printable(line))
+
     header, rows = _table(model)
     if len(header) == 3:
         line_length = line_length or 65

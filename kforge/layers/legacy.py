@@ -182,6 +182,10 @@ MODES = {
 }
 
 
+# What Keras 1 wrote into configs besides the arguments: whether functions are lambdas.
+_OF_CONFIGS = ("mode_type", "output_shape_type", "output_mask_type")
+
+
 def Merge(
     layers=None,
     mode="sum",
@@ -203,7 +207,7 @@ def Merge(
     """
     if mode not in MODES and not callable(mode):
         raise ValueError(f"Invalid merge mode: {mode!r}. Expected one of {[*MODES]}.")
-    kwargs = {k: v for k, v in kwargs.items() if k in ("trainable", "dtype")}
+    kwargs = {k: v for k, v in kwargs.items() if k not in _OF_CONFIGS}
     if callable(mode):
         mask = (lambda inputs, masks: output_mask(masks)) if callable(output_mask) else output_mask
         made = Lambda(mode, output_shape, mask, arguments, name=name, **kwargs)

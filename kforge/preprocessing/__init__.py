@@ -1,5 +1,5 @@
 """Turns images, sequences and texts into arrays that a model takes."""
 
-from kforge.preprocessing import image, sequence, text
+from . import image, sequence, text
 
 __all__ = ["image", "sequence", "text"]

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 
-from kforge.utils.data_utils import Sequence
+from ..utils.data_utils import Sequence
 
 __all__ = [
     "TimeseriesGenerator",

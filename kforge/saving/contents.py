@@ -2,6 +2,7 @@
 
 import math
 
+from ..utils.terminal import printable
 from .text import load_json
 from .weights import saved_layers
 
@@ -62,7 +63,7 @@ def describe(reader):
         lines.append("  ".join([f"  {entry.name}", kinds.get(entry.name, ""), *parts]).rstrip())
     lines.append(f"parameters: {total:,}")
     lines += _training(reader)
-    return [_printable(line) for line in lines]
+    return [printable(line) for line in lines]
 
 
 def _layer_kinds(config):
@@ -95,8 +96,3 @@ def _get(value, *keys):
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def _printable(line):
-    """`line` without characters that could command a terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -14,10 +14,12 @@ import os
 
 import numpy as np
 
+from ..utils.io_utils import write_attribute
+from ..utils.terminal import printable
 from .atomic import atomic_write
 from .errors import DamagedFileError, UnsafeFileError
 from .heap import Heaps
-from .source import looks_like, open_source
+from .source import Closing, looks_like, open_source
 from .stored import Origin, Stored, library
 
 __all__ = ["Reader", "Writer", "is_hdf5", "open_reader", "open_writer"]
@@ -28,7 +30,6 @@ MAX_NAMES = 200_000
 MAX_LIST = 1 << 16  # bytes of one attribute, a bound of the format itself
 MAX_TEXT = 1 << 28
 MAX_NAMES_TEXT = 1 << 24
-LIST_BYTES = 64_512  # Keras splits longer lists of names over several attributes
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -63,27 +64,16 @@ def open_reader(source):
         return Reader(root.id, origin, owned=stack.pop_all())
 
 
-class Reader:
+class Reader(Closing):
     """A group of an HDF5 file. Paths are relative to it, with "/" between their parts."""
 
     def __init__(self, node, origin, path="", trail=None, owned=None):
+        super().__init__(owned)
         self.path = path
         self._node = node
         self._origin = origin
         # Addresses of the groups from the root to here, none of which may be met again.
         self._trail = trail or _entered(node, (), origin.label)
-        self._owned = owned
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.close()
-
-    def close(self):
-        """Closes what `open_reader` has opened."""
-        if self._owned is not None:
-            self._owned.close()
 
     def where(self, path="", attribute=""):
         """The file and the object, for messages."""
@@ -203,19 +193,7 @@ class Writer:
 
     def names(self, name, values):
         """Stores a list of strings as the attribute `name`, or as several if it is long."""
-        array = np.asarray([value.encode("utf-8") for value in values])
-        if array.nbytes <= LIST_BYTES:
-            self._group.attrs[name] = array
-            return
-        if array.itemsize > LIST_BYTES:
-            longest = max(values, key=len)
-            raise RuntimeError(
-                f"Cannot save {name}: HDF5 holds names of up to {LIST_BYTES} bytes, got one of "
-                f"{array.itemsize}: {_short(longest)}"
-            )
-        parts = -(-len(array) // (LIST_BYTES // array.itemsize))
-        for number, part in enumerate(np.array_split(array, parts)):
-            self._group.attrs[f"{name}{number}"] = part
+        write_attribute(self._group.attrs, name, values)
 
     def group(self, path):
         """The `Writer` of the group at `path`, made if absent."""
@@ -270,6 +248,7 @@ def _new_file(file):
 
 
 def _short(text):
+    text = printable(text)
     return text if len(text) <= 200 else f"{text[:150]}...{text[-40:]}"
 
 

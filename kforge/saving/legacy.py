@@ -1,6 +1,7 @@
 """What scripts take from `keras.engine.saving` besides `load_model` and its kin."""
 
-from .hdf5 import LIST_BYTES, open_reader, open_writer
+from ..utils.io_utils import HDF5_OBJECT_HEADER_LIMIT
+from .hdf5 import open_reader, open_writer
 from .old_weights import Source, match
 from .weights import read_layers, write_layers
 
@@ -15,8 +16,6 @@ __all__ = [
     "save_attributes_to_hdf5_group",
     "save_weights_to_hdf5_group",
 ]
-
-HDF5_OBJECT_HEADER_LIMIT = LIST_BYTES
 
 
 def load_weights_from_hdf5_group(f, layers, reshape=False):

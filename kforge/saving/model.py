@@ -4,6 +4,8 @@ import io
 import warnings
 
 from .. import functions, initializers
+from ..config import KERAS_BACKEND, KERAS_VERSION
+from ..engine.layer import layers
 from ..registry import CustomObjectScope
 from .config import check_restorable, model_from_config
 from .dialects import is_tensorflow2
@@ -14,8 +16,6 @@ from .own import importable, own_objects
 from .text import dump_json, load_json
 from .training import compile_arguments, training_config
 from .weights import (
-    BACKEND,
-    KERAS_VERSION,
     may_write,
     named_arrays,
     read_layers,
@@ -58,13 +58,13 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True):
 
 def describe_model(model):
     """The architecture as {"class_name", "config"}."""
-    return {"class_name": type(model).__name__, "config": model.get_config()}
+    return layers.serialize(model)
 
 
 def write_model(writer, model, description, training, optimizer, version=KERAS_VERSION):
     """Writes a model, with this description of its architecture, and of its training if any."""
     writer.text("keras_version", version)
-    writer.text("backend", BACKEND)
+    writer.text("backend", KERAS_BACKEND)
     writer.text("model_config", dump_json(description))
     write_layers(writer.group("model_weights"), model.layers)
     if training is not None:

@@ -4,7 +4,7 @@ import io
 import os
 import stat
 
-__all__ = ["looks_like", "open_source"]
+__all__ = ["Closing", "looks_like", "open_source"]
 
 # What people have in place of a model file, by its first bytes.
 LOOKALIKES = (
@@ -37,6 +37,24 @@ def open_source(source, stack):
         raise TypeError("Expected a file object opened in binary mode, as by `open(path, 'rb')`.")
     label = str(getattr(source, "name", type(source).__name__))
     return source if source.seekable() else io.BytesIO(source.read()), label
+
+
+class Closing:
+    """May own a `contextlib.ExitStack`, which closes at the end of its ``with`` statement."""
+
+    def __init__(self, owned=None):
+        self._owned = owned
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def close(self):
+        """Closes what was opened for it."""
+        if self._owned is not None:
+            self._owned.close()
 
 
 def looks_like(head):

@@ -3,12 +3,12 @@
 import io
 import json
 
+from ..config import KERAS_VERSION
 from .files import open_writer
 from .model import describe_model, load_model, write_model
 from .op_layers import express_operation
 from .text import dump_json
 from .training import training_config
-from .weights import KERAS_VERSION
 
 __all__ = ["save_for"]
 

@@ -10,9 +10,10 @@ import os
 
 import numpy as np
 
+from ..utils.terminal import printable
 from .atomic import atomic_write
 from .errors import DamagedFileError, UnsafeFileError
-from .source import looks_like, open_source
+from .source import Closing, looks_like, open_source
 from .stored import Origin
 from .text import load_json
 
@@ -51,29 +52,18 @@ def open_reader(source):
         return TensorReader(contents, Origin(label, size), owned=stack.pop_all())
 
 
-class TensorReader:
+class TensorReader(Closing):
     """A group of a safetensors file: what begins with its path. See `hdf5.Reader`."""
 
     def __init__(self, contents, origin, path="", owned=None):
+        super().__init__(owned)
         self.path = path
         self._contents = contents
         self._origin = origin
-        self._owned = owned
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.close()
-
-    def close(self):
-        """Closes what `open_reader` has opened."""
-        if self._owned is not None:
-            self._owned.close()
 
     def where(self, path="", attribute=""):
         """The file and the object, for messages."""
-        return f"{self._origin.label}: /{_joined(self.path, path)}{attribute}"
+        return f"{self._origin.label}: /{printable(_joined(self.path, path))}{attribute}"
 
     def has(self, name):
         """Whether the group has a tensor, or a group with attributes, of this name."""

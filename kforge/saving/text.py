@@ -11,7 +11,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from kforge.saving.errors import FileError, UnsafeFileError
+from .errors import FileError, UnsafeFileError
 
 __all__ = ["dump_json", "dump_yaml", "load_json", "load_yaml"]
 
@@ -43,7 +43,7 @@ def dump_json(value, **kwargs):
     Arrays become lists, objects with a `get_config` become {"class_name", "config"}, functions
     and classes their names; raises `TypeError` for other objects.
     """
-    return json.dumps(value, default=_plain, **kwargs)
+    return json.dumps(value, **{"default": _plain, **kwargs})
 
 
 def load_yaml(text, source="YAML text"):

@@ -6,6 +6,8 @@ import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from ..config import KERAS_BACKEND, KERAS_VERSION
+from ..engine.layer import layers as layer_registry
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from ..variable import to_numpy
 from .errors import FileError
@@ -14,8 +16,6 @@ from .old_weights import Source, match
 from .text import dump_json
 
 __all__ = [
-    "BACKEND",
-    "KERAS_VERSION",
     "LoadReport",
     "load_weights",
     "may_write",
@@ -27,9 +27,6 @@ __all__ = [
     "write_arrays",
     "write_layers",
 ]
-
-# What files say that they were written by; readers go by it.
-KERAS_VERSION, BACKEND = "2.3.1", "tensorflow"
 
 
 @dataclass
@@ -73,7 +70,7 @@ def save_weights(model, filepath, overwrite=True):
 def write_config(writer, model):
     """Writes the architecture of a model, or warns that it cannot be written."""
     try:
-        config = {"class_name": type(model).__name__, "config": model.get_config()}
+        config = layer_registry.serialize(model)
         writer.text("model_config", dump_json(config))
     except (NotImplementedError, TypeError) as error:
         warnings.warn(f"The weights are saved without the model's config: {error}", stacklevel=4)
@@ -89,7 +86,7 @@ def may_write(filepath, overwrite):
 def write_layers(writer, layers):
     """Writes layers into the group of a writer."""
     writer.names("layer_names", [layer.name for layer in layers])
-    writer.text("backend", BACKEND)
+    writer.text("backend", KERAS_BACKEND)
     writer.text("keras_version", KERAS_VERSION)
     for layer in layers:
         group = writer.group(layer.name)

@@ -77,7 +77,7 @@ class Diagram:
             if isinstance(node, Box):
                 yield f'{key} [label="{node.dot()}"];'
             else:
-                title = node.title.replace('"', '\\"')
+                title = re.sub(r'(["\\])', r"\\\1", node.title)
                 yield f'subgraph cluster_{key} {{\nstyle=dashed; labeljust=l; label="{title}";'
                 yield from node._dot()
                 yield "}"

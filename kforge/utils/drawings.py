@@ -7,6 +7,8 @@ import io
 import itertools
 from html import escape
 
+from .terminal import printable
+
 __all__ = ["FONT_SIZE", "Drawing", "text_width"]
 
 FONT_SIZE = 14
@@ -65,7 +67,8 @@ class Drawing:
         for x, y, text in self.texts:
             place = f'x="{x:.6g}" y="{y + 0.35 * FONT_SIZE:.6g}"'
             fit = f'textLength="{text_width(text):.6g}" lengthAdjust="spacingAndGlyphs"'
-            found.append(f"<text {place} {fit}>{escape(text)}</text>")  # in wider fonts, too
+            text = escape(printable(text))
+            found.append(f"<text {place} {fit}>{text}</text>")  # in wider fonts, too
         return "\n".join([*found, "</g></svg>\n"]).encode()
 
     def pdf(self):

@@ -15,9 +15,10 @@ __all__ = [
     "h5dict",
     "load_from_binary_h5py",
     "save_to_binary_h5py",
+    "write_attribute",
 ]
 
-# What an attribute can hold in an HDF5 object header.
+# Bytes that an attribute can hold in an HDF5 object header.
 HDF5_OBJECT_HEADER_LIMIT = 64512
 
 
@@ -180,7 +181,7 @@ class H5Dict:
         elif isinstance(val, (np.ndarray, np.generic)):
             self.data.create_dataset(attr, data=val)
         elif isinstance(val, (list, tuple)):
-            _write_attribute(self.data.attrs, attr, val)
+            write_attribute(self.data.attrs, attr, val)
         else:
             self.data.attrs[attr] = val
 
@@ -273,14 +274,14 @@ def _text(name):
     return name.decode("utf-8") if isinstance(name, bytes) else name
 
 
-def _write_attribute(attrs, name, values):
+def write_attribute(attrs, name, values):
     """Writes a list, in several attributes (name0, name1, ...) where it is too long for one."""
     values = [x.encode("utf-8") if isinstance(x, str) else x for x in values]
     too_long = [x for x in values if isinstance(x, bytes) and len(x) > HDF5_OBJECT_HEADER_LIMIT]
     if too_long:
         raise RuntimeError(
-            "The following attributes cannot be saved to HDF5 file because they are larger than "
-            f"{HDF5_OBJECT_HEADER_LIMIT} bytes: {too_long}"
+            f"Cannot save {name}: {len(too_long)} of its names, such as {too_long[0][:40]}..., are "
+            f"larger than {HDF5_OBJECT_HEADER_LIMIT} bytes, the most that HDF5 holds."
         )
     array = np.asarray(values)
     if array.nbytes <= HDF5_OBJECT_HEADER_LIMIT:

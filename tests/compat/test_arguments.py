@@ -388,6 +388,13 @@ def test_merged_branches_begin_a_sequential_model():
     assert model.output_shape == (None, 9)
 
 
+def test_merge_takes_what_configs_of_keras_1_have_and_nothing_unknown():
+    with pytest.warns(UserWarning, match="Add"):
+        assert isinstance(L.Merge(mode="sum", mode_type="raw", trainable=False), L.Add)
+    with pytest.raises(TypeError, match="concat_axes"):
+        L.Merge(mode="concat", concat_axes=1)
+
+
 def test_merged_masks_are_a_function_of_masks():
     inputs = [L.Input((2, 1)), L.Input((3, 1))]
     with pytest.warns(UserWarning, match=r"Lambda"):

@@ -534,12 +534,33 @@ def test_loops_end_after_so_many_turns(tf):
 def test_prints_and_assertions_happen_when_computed(tf, capsys):
     x = tf.placeholder(tf.float32, [2])
     shown = tf.Print(x, [tf.shape(x)], message="shape: ")
+    once = tf.Print(x, [x, 1], first_n=1, summarize=1)
     checked = tf.Assert(tf.reduce_sum(x) < 10, [x])
     assert capsys.readouterr().out == ""
     tf.Session().run([shown, checked], {x: [1, 2]})
-    assert capsys.readouterr().out == "shape: [[2]]\n"
+    assert capsys.readouterr().out == "shape: [2]\n"
+    for value in (1, 2):
+        tf.Session().run(once, {x: [value, 2]})
+    assert capsys.readouterr().out == "[1.0...][1]\n"
     with pytest.raises(ValueError, match=r"assertion failed: \[\[9.0, 2.0\]\]"):
         tf.Session().run(checked, {x: [9, 2]})
+
+
+def test_images_are_scaled_to_the_range_of_their_type(tf):
+    numbers = tf.constant(np.array([-5, 0, 5, 2**30], "int32"))
+    same = tf.image.convert_image_dtype(numbers, tf.uint8, saturate=True)
+    assert tf.Session().run(same).tolist() == [0, 0, 0, 128]
+    bright = tf.constant(np.array([-0.5, 0.3, 1.7], "float32"))
+    found = tf.image.convert_image_dtype(bright, tf.uint8, saturate=True)
+    assert tf.Session().run(found).tolist() == [0, 76, 255]
+
+
+def test_arguments_without_a_meaning_here_are_refused(tf):
+    x = tf.constant([1.0])
+    with pytest.raises(NotImplementedError, match=r"apply `tf.stop_gradient`"):
+        tf.gradients(x * 2, x, stop_gradients=[x])
+    with pytest.raises(NotImplementedError, match="zeros elsewhere"):
+        tf.sparse_tensor_to_dense(x, default_value=-1)
 
 
 def test_names_of_variables_follow_scopes(tf):

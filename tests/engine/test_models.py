@@ -50,6 +50,27 @@ def test_a_shared_layer_has_one_set_of_weights():
     )
 
 
+def test_names_with_points_are_names_of_their_own():
+    model = Sequential([Dense(2, input_shape=(4,), name="a.b"), Dense(2, name="a_b")])
+    model.add(Dense(3, name="last.one"))
+    assert len(list(model.children())) == 3 and len(model.state_dict()) == 6
+    with pytest.raises(ValueError, match=r"last.one. is used 2 times"):
+        model.add(Dense(3, name="last.one"))
+    model.pop()
+    assert len(model.state_dict()) == 4
+    twin = Model(model.input, model.output)
+    assert len(twin.state_dict()) == 4
+
+
+def test_what_a_model_is_not_made_of():
+    x = Input((4,))
+    with pytest.raises(TypeError, match=r"unknown arguments \['more'\]"):
+        Model(x, x, "name", True, None, "more")
+    with pytest.raises(TypeError, match="give both"):
+        Model(x)
+    assert not Model("name", trainable=False).trainable
+
+
 def test_a_config_may_list_layers_in_any_order():
     x = h = Input((4,))
     for _ in range(300):

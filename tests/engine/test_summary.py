@@ -32,5 +32,11 @@ def test_a_graph_has_a_column_of_connections_and_names_are_escaped():
     assert rows[3] == ["c (Concatenate)", "(None, 5)", "0", "a[0][0], b&lt;&amp;[0][0]"]
 
 
+def test_names_do_not_command_the_terminal(capsys):
+    Sequential([Dense(4, input_shape=(3,), name="a\x1b[2J")], name="m\r\n").summary()
+    said = capsys.readouterr().out
+    assert r"a\x1b[2J (Dense)" in said and r'Model: "m\r\n"' in said and "\x1b" not in said
+
+
 def test_a_model_without_shapes_is_left_to_its_repr():
     assert Sequential([Dense(3)])._repr_html_() is None

@@ -316,7 +316,7 @@ class TestWriter:
         assert open_reader(target).names("layer_names") == names
 
     def test_a_name_that_fits_nowhere(self):
-        with pytest.raises(RuntimeError, match="names of up to 64512 bytes"):
+        with pytest.raises(RuntimeError, match="larger than 64512 bytes"):
             with open_writer(io.BytesIO()) as writer:
                 writer.names("layer_names", ["x" * 64513])
 

@@ -96,6 +96,16 @@ def test_nested_models_are_frames_that_edges_enter():
     assert "subgraph cluster_" in dot.to_string() and 'label="encoder"' in dot.to_string()
 
 
+def test_names_stay_in_their_labels():
+    name = 'x\\"];n [label="'
+    model = Sequential([Sequential([Dense(2, input_shape=(4,), name="d\x1b")], name=name)])
+    dot = model_to_dot(model, expand_nested=True)
+    text = dot.to_string()
+    quoted = re.findall(r'label="((?:[^"\\]|\\.)*)"', text)
+    assert name in [label.replace('\\"', '"').replace("\\\\", "\\") for label in quoted]
+    assert any(r"\x1b" in shown for shown in drawn(dot)[0]), "no XML text has such a character"
+
+
 def test_wrappers_name_what_they_wrap_or_show_it():
     steps = Input((5, 4))
     model = Model(steps, Bidirectional(LSTM(2, name="memory"), name="both")(

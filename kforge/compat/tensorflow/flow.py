@@ -1,6 +1,7 @@
 """Choices, loops, arrays of tensors, and what else has to do with when things run."""
 
 import contextlib
+import itertools
 
 import torch
 
@@ -340,14 +341,28 @@ def control_dependencies(control_inputs):
 
 
 def Print(input_, data=None, message=None, first_n=None, summarize=None):
-    """`input_`; the values of `data` are printed whenever it is computed."""
-    return apply(_print, tensor(input_), [tensor(x) for x in data or ()], message or "")
+    """`input_`; the values of `data` are printed when it is computed, the `first_n` times.
+
+    Of each, in one row, the first `summarize` values (3 by default, all if negative).
+    """
+    turns = itertools.count() if first_n is None or first_n < 0 else iter(range(first_n))
+    most = 3 if summarize is None else summarize
+    return apply(
+        _print, tensor(input_), [tensor(x) for x in data or ()], message or "", turns, most
+    )
 
 
-def _print(x, data, message):
-    if not x.is_meta:
-        print(message, *(f"[{value.detach().cpu().numpy()}]" for value in data), sep="")
+def _print(x, data, message, turns, most):
+    if not x.is_meta and next(turns, None) is not None:
+        print(
+            message, *(_row(value.detach().cpu().numpy().ravel(), most) for value in data), sep=""
+        )
     return x.view_as(x)
+
+
+def _row(values, most):
+    shown = values if most < 0 else values[:most]
+    return f"[{' '.join(map(str, shown))}{'...' * (len(shown) < len(values))}]"
 
 
 def Assert(condition, data, summarize=None):

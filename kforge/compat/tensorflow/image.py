@@ -181,14 +181,24 @@ def grayscale_to_rgb(images):
 
 
 def convert_image_dtype(image, dtype, saturate=False):
-    """Images as numbers from 0 to 1 if `dtype` is floating, else from 0 to its greatest."""
+    """Images as numbers from 0 to 1 if `dtype` is floating, else from 0 to its greatest.
+
+    With `saturate` values beyond become the least or the greatest of `dtype`.
+    """
     x, wanted = tensor(image), K.cast(K.constant(0.0), dtype).dtype
     if x.dtype == wanted:
         return x
+    if wanted.is_floating_point:
+        scale = 1 if x.dtype.is_floating_point else torch.iinfo(torch_dtype(x.dtype)).max
+        return K.cast(x, wanted) * (1 / scale)
+    limits = torch.iinfo(torch_dtype(wanted))
     if x.dtype.is_floating_point:
-        top = 1 if wanted.is_floating_point else torch.iinfo(torch_dtype(wanted)).max
-        return K.cast(x * (top + 0.5) if top > 1 else x, wanted)
-    return K.cast(x, wanted) / torch.iinfo(torch_dtype(x.dtype)).max
+        x = x * (limits.max + 0.5)
+    else:
+        top, most = torch.iinfo(torch_dtype(x.dtype)).max, limits.max
+        x = x // ((top + 1) // (most + 1)) if top > most else K.cast(x, "int64")
+        x = x * max((most + 1) // (top + 1), 1)
+    return K.cast(K.clip(x, limits.min, limits.max) if saturate else x, wanted)
 
 
 def per_image_standardization(image):

@@ -120,7 +120,9 @@ def _set_memory_growth(device, enable):
 
 
 def _is_gpu_available(cuda_only=False, min_cuda_compute_capability=None):
-    return torch.cuda.is_available()
+    least = tuple(min_cuda_compute_capability or (0, 0))
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return any(torch.cuda.get_device_capability(i) >= least for i in range(count))
 
 
 def _gpu_device_name():

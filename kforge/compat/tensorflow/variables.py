@@ -199,7 +199,15 @@ def variables_initializer(var_list):
 
 
 def gradients(ys, xs, grad_ys=None, colocate_gradients_with_ops=False, stop_gradients=None):
-    """Gradients of the sum of `ys` for each of `xs`, None where nothing connects them."""
+    """Gradients of the sum of `ys` for each of `xs`, None where nothing connects them.
+
+    Raises `NotImplementedError` for `stop_gradients`: use `tf.stop_gradient` in the graph.
+    """
+    if stop_gradients:
+        raise NotImplementedError(
+            "tf.gradients has no `stop_gradients` here: apply `tf.stop_gradient` to these tensors "
+            "where `ys` are computed from them."
+        )
     ys = list(ys) if isinstance(ys, (list, tuple)) else [ys]
     if grad_ys is not None:
         weights = list(grad_ys) if isinstance(grad_ys, (list, tuple)) else [grad_ys]

@@ -1,18 +1,18 @@
 """Images: files to arrays, alterations at random, batches for training."""
 
-from kforge.preprocessing.image.array_iterator import NumpyArrayIterator
-from kforge.preprocessing.image.dataframe_iterator import DataFrameIterator
-from kforge.preprocessing.image.directory_iterator import DirectoryIterator
-from kforge.preprocessing.image.files import (
+from .array_iterator import NumpyArrayIterator
+from .dataframe_iterator import DataFrameIterator
+from .directory_iterator import DirectoryIterator
+from .files import (
     array_to_img,
     img_to_array,
     list_pictures,
     load_img,
     save_img,
 )
-from kforge.preprocessing.image.generator import ImageDataGenerator
-from kforge.preprocessing.image.iterator import Iterator
-from kforge.preprocessing.image.transforms import (
+from .generator import ImageDataGenerator
+from .iterator import Iterator
+from .transforms import (
     apply_affine_transform,
     apply_brightness_shift,
     apply_channel_shift,

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from kforge import config
-from kforge.preprocessing.image.augmenter import augment, warn_of_channels
-from kforge.preprocessing.image.iterator import Iterator, subset_bounds
+from ... import config
+from .augmenter import augment, warn_of_channels
+from .iterator import Iterator, subset_bounds
 
 __all__ = ["NumpyArrayIterator"]
 

@@ -4,9 +4,9 @@ import warnings
 
 import numpy as np
 
-from kforge import config
-from kforge.preprocessing.image.transforms import brighten, check_pair
-from kforge.preprocessing.image.warp import affine_matrices, warp
+from ... import config
+from .transforms import brighten, check_pair
+from .warp import affine_matrices, warp
 
 __all__ = ["Augmenter", "augment"]
 

@@ -5,8 +5,8 @@ import warnings
 
 import numpy as np
 
-from kforge.preprocessing.image.files import FORMATS
-from kforge.preprocessing.image.iterator import FileIterator, check_class_mode
+from .files import FORMATS
+from .iterator import FileIterator, check_class_mode
 
 __all__ = ["DataFrameIterator"]
 

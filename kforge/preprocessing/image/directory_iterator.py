@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 
-from kforge.preprocessing.image.files import image_files
-from kforge.preprocessing.image.iterator import FileIterator, check_class_mode
+from .files import image_files
+from .iterator import FileIterator, check_class_mode
 
 __all__ = ["DirectoryIterator"]
 

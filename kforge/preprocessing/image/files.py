@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from kforge import config
+from ... import config
 
 __all__ = [
     "array_to_img",

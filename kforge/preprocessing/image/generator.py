@@ -2,10 +2,10 @@
 
 import warnings
 
-from kforge.preprocessing.image.array_iterator import NumpyArrayIterator
-from kforge.preprocessing.image.augmenter import Augmenter
-from kforge.preprocessing.image.dataframe_iterator import DataFrameIterator
-from kforge.preprocessing.image.directory_iterator import DirectoryIterator
+from .array_iterator import NumpyArrayIterator
+from .augmenter import Augmenter
+from .dataframe_iterator import DataFrameIterator
+from .directory_iterator import DirectoryIterator
 
 __all__ = ["ImageDataGenerator"]
 

@@ -5,9 +5,10 @@ import threading
 
 import numpy as np
 
-from kforge import config
-from kforge.preprocessing.image.augmenter import augment
-from kforge.preprocessing.image.files import (
+from ... import config
+from ...utils.data_utils import Sequence
+from .augmenter import augment
+from .files import (
     COLOR_MODES,
     FORMATS,
     array_to_img,
@@ -15,7 +16,6 @@ from kforge.preprocessing.image.files import (
     img_to_array,
     load_img,
 )
-from kforge.utils.data_utils import Sequence
 
 __all__ = ["FileIterator", "Iterator"]
 

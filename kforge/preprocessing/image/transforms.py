@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from kforge.preprocessing.image.files import check_channels, stretch
-from kforge.preprocessing.image.warp import affine_matrices, warp
+from .files import check_channels, stretch
+from .warp import affine_matrices, warp
 
 __all__ = [
     "apply_affine_transform",
