@@ -1,6 +1,7 @@
 """Process-wide settings: float type, fuzz factor, image layout, the names already given.
 
-Read once from ``~/.keras/keras.json`` (or ``$KERAS_HOME/keras.json``), as Keras does.
+Read once from ``~/.keras/keras.json`` (or ``$KERAS_HOME/keras.json``), which is written with the
+defaults where there is none yet, as Keras does.
 """
 
 import contextlib
@@ -50,8 +51,8 @@ _settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channel
 
 def home():
     """Keras's folder: ``$KERAS_HOME``, else ``~/.keras``, else one in the temporary directory."""
-    if "KERAS_HOME" in os.environ:
-        return os.environ["KERAS_HOME"]
+    if os.environ.get("KERAS_HOME"):
+        return os.path.expanduser(os.environ["KERAS_HOME"])
     base = os.path.expanduser("~")
     return os.path.join(base if os.access(base, os.W_OK) else tempfile.gettempdir(), ".keras")
 
@@ -205,8 +206,11 @@ def _read_settings():
     try:
         with open(path, encoding="utf-8") as f:
             stored = json.load(f)
+    except FileNotFoundError:
+        _write_settings(path)
+        return
     except (OSError, ValueError):
-        return  # no file, or not JSON: defaults, as Keras does
+        return  # not to be read, or not JSON: defaults, as Keras does
     if not isinstance(stored, dict):
         return
     for name, setter in (
@@ -219,6 +223,15 @@ def _read_settings():
                 setter(stored[name])
             except (AttributeError, TypeError, ValueError) as error:
                 raise ValueError(f"{path}: {name!r} is {stored[name]!r}. {error}") from error
+
+
+def _write_settings(path):
+    """Writes the settings where there are none, for users to edit, if that is possible."""
+    stored = {**_settings, "backend": KERAS_BACKEND}  # the same as Keras, which may read them, too
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "x", encoding="utf-8") as f:
+            json.dump(stored, f, indent=4)
 
 
 _read_settings()

@@ -238,8 +238,15 @@ class KerasTensor(Symbolic):
         return f'<KerasTensor "{self.name}" shape={tuple(self.shape)} dtype={dtype}>'
 
 
-# The class of what operations give: an export, which needs to know sizes, uses one of its own.
-tensor_class = KerasTensor
+@contextlib.contextmanager
+def giving(tensor_class):
+    """Within this context operations give tensors of a class of its own (in this thread)."""
+    before = getattr(local, "tensor_class", KerasTensor)
+    local.tensor_class = tensor_class
+    try:
+        yield
+    finally:
+        local.tensor_class = before
 
 
 def is_symbolic(x):
@@ -495,4 +502,4 @@ def _result(op, index, probes):
     if not isinstance(first, torch.Tensor) and (first is None or first == second):
         if first is None or not _takes_numbers(op):
             return first  # x.dim(), x.is_floating_point(): known now
-    return tensor_class(op, index, probes)
+    return getattr(local, "tensor_class", KerasTensor)(op, index, probes)

@@ -39,6 +39,18 @@ def test_keras_json_is_read(tmp_path, monkeypatch, settings):
     assert config.cast_to_floatx([1]).dtype == "float64"
 
 
+def test_a_file_to_edit_is_made_where_there_is_none(tmp_path, monkeypatch, settings):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "new" / "folder"))
+    config._read_settings()
+    stored = json.loads((tmp_path / "new" / "folder" / "keras.json").read_text())
+    assert stored == {**settings, "backend": "tensorflow"}
+    config.set_epsilon(0.5)
+    config._read_settings()
+    assert config.epsilon() == 1e-7
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "new" / "folder" / "keras.json"))
+    config._read_settings()  # no folder: no error, and no file
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}", ""])
 def test_a_file_that_says_nothing_is_passed_over(tmp_path, monkeypatch, settings, text):
     before = dict(settings)

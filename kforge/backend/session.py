@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gc
+import threading
 import warnings
 from collections import OrderedDict
 
@@ -324,6 +325,7 @@ class Session:
     def __init__(self, target="", graph=None, config=None):
         self.graph = graph or (_session.graph if _session is not None else Graph())
         self._functions = OrderedDict()
+        self._lock = threading.Lock()  # servers run one session in many threads
 
     def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
         """Values of nested tensors, and changes carried out, with `feed_dict` fed."""
@@ -347,15 +349,16 @@ class Session:
 
     def _function(self, fed, wanted):
         key = (*map(id, fed), None, *map(id, wanted))
-        if key not in self._functions:
-            effects = [x for x in wanted if lowering.is_effect(x)]
-            outputs = [x for x in wanted if not lowering.is_effect(x)]
-            # The tensors are kept with the function, so that no others get their ids.
-            self._functions[key] = (Function(fed, outputs, effects), fed, wanted)
-            if len(self._functions) > self._kept:
-                self._functions.popitem(last=False)
-        self._functions.move_to_end(key)
-        return self._functions[key][0]
+        with self._lock:
+            if key not in self._functions:
+                effects = [x for x in wanted if lowering.is_effect(x)]
+                outputs = [x for x in wanted if not lowering.is_effect(x)]
+                # The tensors are kept with the function, so that no others get their ids.
+                self._functions[key] = (Function(fed, outputs, effects), fed, wanted)
+                if len(self._functions) > self._kept:
+                    self._functions.popitem(last=False)
+            self._functions.move_to_end(key)
+            return self._functions[key][0]
 
     @contextlib.contextmanager
     def as_default(self):

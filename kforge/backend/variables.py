@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from .. import config, lowering, symbolic
+from ..config import ThreadStack
 from ..devices import current_device
 from ..dtypes import dtype_name, torch_dtype
 from ..placement import gives_sizes
@@ -148,24 +149,24 @@ def ones_like(x, dtype=None, name=None):
     return torch.ones_like(tensor(x), dtype=torch_dtype(dtype) if dtype else None)
 
 
-_ties = []  # for each `control_dependencies` around, its updates
+_ties = ThreadStack()  # for each `control_dependencies` around, its updates
 
 
 @contextlib.contextmanager
 def control_dependencies(control_inputs):
     """What `K.identity` gives within this context carries the updates in `control_inputs`."""
-    _ties.append([x for x in as_list(control_inputs) if isinstance(x, KerasTensor)])
+    _ties.stack.append([x for x in as_list(control_inputs) if isinstance(x, KerasTensor)])
     try:
         yield
     finally:
-        _ties.pop()
+        _ties.stack.pop()
 
 
 def identity(x, name=None):
     """A tensor of its own with the values of `x`."""
     x = tensor(x)
     twin = x.view_as(x)
-    updates = [u for tied in _ties for u in tied]
+    updates = [u for tied in _ties.stack for u in tied]
     if updates and isinstance(twin, KerasTensor):
         twin = lowering.after(twin, updates)
     if name is not None and isinstance(twin, KerasTensor):

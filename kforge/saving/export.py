@@ -195,7 +195,8 @@ class Exporter(lowering.Builder):
         args, kwargs = symbolic._map(self.sized, [op.args, op.kwargs])
         start = Op(None).serial
         try:
-            with _sized_results(), config.name_scope(op.scope):
+            # What operations give has sizes.
+            with symbolic.giving(SizedTensor), symbolic.recording(), config.name_scope(op.scope):
                 found = function(*args, **kwargs)
         except Exception as error:
             raise self.impossible(op) from error
@@ -330,17 +331,6 @@ def _is_torchs(function):
 
 def _is_tensor(x):
     return isinstance(x, (symbolic.Symbolic, torch.Tensor))
-
-
-@contextlib.contextmanager
-def _sized_results():
-    """Within this context, what operations give has sizes."""
-    before, symbolic.tensor_class = symbolic.tensor_class, SizedTensor
-    try:
-        with symbolic.recording():
-            yield
-    finally:
-        symbolic.tensor_class = before
 
 
 def _as_held(tensor, trains):
