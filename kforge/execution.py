@@ -7,6 +7,7 @@ __all__ = [
     "NeedsValue",
     "NotFed",
     "executing",
+    "giving",
     "is_executing",
     "is_trying",
     "recording",
@@ -63,6 +64,17 @@ def trying():
 def is_trying():
     """Whether code runs in this thread within `trying`."""
     return getattr(local, "trying", False)
+
+
+@contextlib.contextmanager
+def giving(tensor_class):
+    """Within this context operations that are recorded in this thread give tensors of a class."""
+    before = getattr(local, "tensor_class", None)
+    local.tensor_class = tensor_class
+    try:
+        yield
+    finally:
+        local.tensor_class = before
 
 
 def is_executing():

@@ -238,17 +238,6 @@ class KerasTensor(Symbolic):
         return f'<KerasTensor "{self.name}" shape={tuple(self.shape)} dtype={dtype}>'
 
 
-@contextlib.contextmanager
-def giving(tensor_class):
-    """Within this context operations give tensors of a class of its own (in this thread)."""
-    before = getattr(local, "tensor_class", KerasTensor)
-    local.tensor_class = tensor_class
-    try:
-        yield
-    finally:
-        local.tensor_class = before
-
-
 def is_symbolic(x):
     """Whether `x` is recorded rather than computed: a KerasTensor or a Variable."""
     return isinstance(x, Symbolic)
@@ -502,4 +491,5 @@ def _result(op, index, probes):
     if not isinstance(first, torch.Tensor) and (first is None or first == second):
         if first is None or not _takes_numbers(op):
             return first  # x.dim(), x.is_floating_point(): known now
-    return getattr(local, "tensor_class", KerasTensor)(op, index, probes)
+    kind = getattr(local, "tensor_class", None) or KerasTensor
+    return kind(op, index, probes)

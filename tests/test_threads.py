@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from kforge import backend as K
+from kforge.execution import giving
 from kforge.layers import LSTM, BatchNormalization, Dense, Embedding, Input, Layer
 from kforge.models import Model, Sequential, load_model
-from kforge.symbolic import KerasTensor, giving
+from kforge.symbolic import KerasTensor
 from kforge.utils import Sequence
 
 pytestmark = pytest.mark.filterwarnings("ignore:kforge has no TensorFlow session")

@@ -11,6 +11,7 @@ from torch import fx
 from .. import config, generated, lowering, passes, symbolic
 from ..backend import nn as backend_nn
 from ..backend.loops import Loop as RecordedLoop
+from ..execution import giving
 from ..module_runner import ModuleRunner
 from ..symbolic import KerasTensor, Op, leaves
 from ..variable import UPDATES, Variable
@@ -196,7 +197,7 @@ class Exporter(lowering.Builder):
         start = Op(None).serial
         try:
             # What operations give has sizes.
-            with symbolic.giving(SizedTensor), symbolic.recording(), config.name_scope(op.scope):
+            with giving(SizedTensor), symbolic.recording(), config.name_scope(op.scope):
                 found = function(*args, **kwargs)
         except Exception as error:
             raise self.impossible(op) from error

@@ -98,14 +98,20 @@ def _elements(x, places):
 
 
 def sparse_tensor_to_dense(sp_input, default_value=0, validate_indices=True):
-    """A tensor with the elements of a sparse one, `default_value` elsewhere."""
-    if isinstance(sp_input, _Sets):
-        return sp_input.dense
+    """A tensor with the elements of a sparse one, `default_value` elsewhere.
+
+    Raises `NotImplementedError` for another one than 0 in sets and in sparse tensors of torch.
+    """
     if isinstance(sp_input, SparseTensor):
         return sparse_to_dense(
             sp_input.indices, sp_input.dense_shape, sp_input.values, default_value
         )
-    return K.to_dense(tensor(sp_input))
+    if default_value != 0:
+        raise NotImplementedError(
+            f"tf.sparse_tensor_to_dense of {type(sp_input).__name__} has zeros elsewhere, not "
+            f"default_value={default_value!r}."
+        )
+    return sp_input.dense if isinstance(sp_input, _Sets) else K.to_dense(tensor(sp_input))
 
 
 def sparse_to_dense(
