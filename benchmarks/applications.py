@@ -17,6 +17,7 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
+from machine import cpu
 from torch import nn
 
 import kforge
@@ -199,9 +200,7 @@ def machine():
     if DEVICE == "cuda":
         name = torch.cuda.get_device_name()
     else:
-        with open("/proc/cpuinfo") as file:
-            name = next(line for line in file if line.startswith("model name"))
-        name = f"{name.split(':', 1)[1].strip()}, {torch.get_num_threads()} threads"
+        name = f"{cpu()}, {torch.get_num_threads()} threads"
     return f"{name}; Python {platform.python_version()}, torch {torch.__version__}"
 
 

@@ -16,6 +16,7 @@ import time
 import loops
 import numpy as np
 import torch
+from machine import cpu
 
 import kforge
 from kforge import layers, models, tuning
@@ -186,7 +187,7 @@ def latency_contestants():
 
 def machine():
     return {
-        "cpu": platform.processor() or platform.machine(),
+        "cpu": cpu(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

@@ -35,6 +35,7 @@ itself go before -m: python -u -m kforge SCRIPT.
 
 
 def main():
+    """Runs the command line; exits with status 2, as Python does, for wrong arguments."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["--no-shims"]:
         os.environ[pitfalls.VARIABLE] = "0"  # for the program's own runs of the runner, too

@@ -56,11 +56,13 @@ def l1_l2(l1=0.01, l2=0.01):
 # The classes that tf.keras writes into its files.
 @_registry.factory
 def L1(l1=0.01):
+    """``l1 * sum(abs(x))``."""
     return L1L2(l1=l1)
 
 
 @_registry.factory
 def L2(l2=0.01):
+    """``l2 * sum(x ** 2)``."""
     return L1L2(l2=l2)
 
 
