@@ -160,6 +160,13 @@ def module_of_torch(model, training, canary):
     second(model)["config"]["module"] = "gASVAAAAAAAAAA=="
 
 
+@hostile(r"'trap' holds a torch module, os.system, whose code is not in the file")
+def module_of_torch_by_its_path(model, training, canary):
+    module = {"class_name": "system", "module": "os", "token": "0"}
+    second(model).update(layer("TorchModule"))
+    second(model)["config"]["module"] = module
+
+
 @hostile("Unknown layer: StringLookup")
 def vocabulary_from_a_file(model, training, canary):
     second(model).update(layer("StringLookup", "keras.layers", vocabulary=canary))

@@ -179,6 +179,22 @@ def test_training(change, message, harmless, canary):
     assert hostile_models.BAIT not in os.environ
 
 
+@pytest.mark.parametrize(
+    "door",
+    [
+        kforge.layers.deserialize,
+        lambda config: kforge.layers.Lambda.from_config(config["config"]),
+        lambda config: kforge.models.model_from_config({**config}),
+        lambda config: kforge.models.Sequential.from_config([config]),
+    ],
+    ids=["deserialize", "from_config", "model_from_config", "Sequential.from_config"],
+)
+def test_bytecode_by_other_doors(door):
+    with pytest.raises(ValueError, match="'trap' holds a function as bytecode"):
+        door(hostile_models.trap(batch_input_shape=[None, 3]))
+    assert hostile_models.BAIT not in os.environ
+
+
 def test_the_bait_is_real(harmless, canary, monkeypatch):
     monkeypatch.delenv(hostile_models.BAIT, raising=False)
     hostile_models.rewrite(harmless, hostile_models.bytecode_in_a_lambda, canary.path)
