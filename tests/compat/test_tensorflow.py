@@ -544,6 +544,13 @@ def test_prints_and_assertions_happen_when_computed(tf, capsys):
     assert capsys.readouterr().out == "[1.0...][1]\n"
     with pytest.raises(ValueError, match=r"assertion failed: \[\[9.0, 2.0\]\]"):
         tf.Session().run(checked, {x: [9, 2]})
+    shorter = tf.Assert(tf.reduce_sum(x) < 10, [x], summarize=1)
+    with pytest.raises(ValueError, match=r"assertion failed: \[\[9.0\]\]"):
+        tf.Session().run(shorter, {x: [9, 2]})
+    count = tf.Variable(0.0)
+    (carries,) = tf.tuple([x], control_inputs=[tf.assign_add(count, 1.0)])
+    tf.Session().run(carries, {x: [9, 2]})
+    assert tf.Session().run(count) == 1
 
 
 def test_images_are_scaled_to_the_range_of_their_type(tf):
@@ -559,6 +566,8 @@ def test_arguments_without_a_meaning_here_are_refused(tf):
     x = tf.constant([1.0])
     with pytest.raises(NotImplementedError, match=r"apply `tf.stop_gradient`"):
         tf.gradients(x * 2, x, stop_gradients=[x])
+    with pytest.raises(ValueError, match=r"\(2, None, 0\); only \(2, None, -1\)"):
+        tf.signal.dct(x, axis=0)
     with pytest.raises(NotImplementedError, match="zeros elsewhere"):
         tf.sparse_tensor_to_dense(x, default_value=-1)
 

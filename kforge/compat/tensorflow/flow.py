@@ -329,8 +329,9 @@ def no_op():
 
 
 def tuple(tensors, control_inputs=None):
-    """The tensors, which are computed together anyway."""
-    return [K.identity(x) for x in tensors]
+    """The tensors, computed together as always; they carry the updates in `control_inputs`."""
+    with control_dependencies(control_inputs):
+        return [K.identity(x) for x in tensors]
 
 
 @contextlib.contextmanager
@@ -366,15 +367,21 @@ def _row(values, most):
 
 
 def Assert(condition, data, summarize=None):
-    """An operation that fails, when it runs, unless the condition is true."""
+    """An operation that fails, when it runs, unless the condition is true.
+
+    The error shows `data`, of each the first `summarize` values (all by default).
+    """
     condition = tensor(condition)
     texts = [x if isinstance(x, str) else None for x in data]
     given = [condition, *(tensor(x) for x, text in zip(data, texts) if text is None)]
 
+    def show(value):
+        return value.tolist() if summarize is None else value.flatten()[:summarize].tolist()
+
     def check(values):
         found = iter(values)
         if not bool(next(found).all()):
-            shown = [next(found).tolist() if text is None else text for text in texts]
+            shown = [show(next(found)) if text is None else text for text in texts]
             raise ValueError(f"assertion failed: {shown}")
 
     if any(isinstance(x, Symbolic) for x in given):

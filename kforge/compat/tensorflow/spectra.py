@@ -124,17 +124,19 @@ def ifftshift(x, axes=None):
 
 def dct(input, type=2, n=None, axis=-1, norm=None):
     """The discrete cosine transform of type 2 along the last axis."""
-    return _cosines(convert(input), type, norm, inverse=False)
+    return _cosines(convert(input), (type, n, axis), norm, inverse=False)
 
 
 def idct(input, type=2, n=None, axis=-1, norm=None):
     """The inverse of `dct`, but for a factor unless `norm` is "ortho"."""
-    return _cosines(convert(input), type, norm, inverse=True)
+    return _cosines(convert(input), (type, n, axis), norm, inverse=True)
 
 
 def _cosines(x, kind, norm, inverse):
-    if kind != 2:
-        raise ValueError(f"tf.signal.dct: type {kind} is not offered; expected 2.")
+    if kind != (2, None, -1):
+        raise ValueError(
+            f"tf.signal.dct: (type, n, axis) is {kind}; only (2, None, -1) is offered."
+        )
     return apply(_dct, x, norm, inverse)
 
 
