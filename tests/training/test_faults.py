@@ -162,9 +162,17 @@ class Interrupt(Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.fixture
+def listening():
+    """Ctrl-C raises, also where the tests run in the background of a shell that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @with_any_workers
 @pytest.mark.parametrize("make", [lambda: None, Batches, generator])
-def test_ctrl_c(make, options, tmp_path):
+def test_ctrl_c(make, options, tmp_path, listening):
     model, data = network(), make()
     arrays = {"x": X, "y": Y, "batch_size": 5} if data is None else {"x": data}
     steps = {} if data is None else {"steps_per_epoch": 8}
@@ -190,7 +198,8 @@ def test_ctrl_c(make, options, tmp_path):
 def test_ctrl_c_in_a_terminal(tmp_path):
     """There all processes of the program get the signal, also the workers."""
     program = f"""
-        import sys, time
+        import signal, sys, time
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.path.insert(0, {os.path.dirname(__file__)!r})
         import numpy as np
         from test_faults import Batches, network
