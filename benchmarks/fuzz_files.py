@@ -220,6 +220,9 @@ def outcome(kind, data):
 
 def work(connection, inputs):
     """Reads the inputs of the numbers that come, and sends the outcomes."""
+    for kind, data in inputs:  # honest ones: what is imported only now takes its time only now
+        read(kind, data)
+    connection.send("ready")
     while (seed := connection.recv()) is not None:
         kind, data = make(inputs, seed)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
@@ -247,6 +250,7 @@ class Worker:
         self.process = multiprocessing.Process(target=work, args=(other, self.inputs), daemon=True)
         self.process.start()
         other.close()
+        self.connection.recv()
 
     def run(self, seed):
         """(kind, outcome) of an input, which may be the end of the process."""
