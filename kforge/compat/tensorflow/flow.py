@@ -1,7 +1,6 @@
 """Choices, loops, arrays of tensors, and what else has to do with when things run."""
 
 import contextlib
-import itertools
 
 import torch
 
@@ -346,7 +345,7 @@ def Print(input_, data=None, message=None, first_n=None, summarize=None):
 
     Of each, in one row, the first `summarize` values (3 by default, all if negative).
     """
-    turns = itertools.count() if first_n is None or first_n < 0 else iter(range(first_n))
+    turns = None if first_n is None or first_n < 0 else iter(range(first_n))
     most = 3 if summarize is None else summarize
     return apply(
         _print, tensor(input_), [tensor(x) for x in data or ()], message or "", turns, most
@@ -354,7 +353,7 @@ def Print(input_, data=None, message=None, first_n=None, summarize=None):
 
 
 def _print(x, data, message, turns, most):
-    if not x.is_meta and next(turns, None) is not None:
+    if not x.is_meta and (turns is None or next(turns, None) is not None):
         print(
             message, *(_row(value.detach().cpu().numpy().ravel(), most) for value in data), sep=""
         )
