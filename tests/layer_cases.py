@@ -130,6 +130,7 @@ CASES = [
     _row("LocallyConnected2D", (6, 5, 3), "kernel bias", **CONV),
     _row("Embedding", (5,), "embeddings", integers=7, input_dim=7, output_dim=3),
     _row("BatchNormalization", (4, 5, 3), "gamma beta moving_mean moving_variance"),
+    _row("LayerNormalization", (4, 5, 3), "gamma beta", axis=[1, -1]),
     _row("GaussianNoise", (5,), stddev=0.3),
     _row("GaussianDropout", (5,), rate=0.3),
     _row("AlphaDropout", (5,), rate=0.3, seed=1),

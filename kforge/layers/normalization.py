@@ -1,4 +1,4 @@
-"""Normalization of batches."""
+"""Normalization of batches and of samples."""
 
 import torch
 
@@ -7,7 +7,7 @@ from .. import symbolic
 from ..backend.values import apply
 from ..engine import InputSpec, Layer
 
-__all__ = ["BatchNormalization"]
+__all__ = ["BatchNormalization", "LayerNormalization"]
 
 
 class BatchNormalization(Layer):
@@ -55,18 +55,18 @@ class BatchNormalization(Layer):
                 f"dimension, but the layer received an input with shape {tuple(input_shape)}."
             )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: dim})
-        self.gamma = self._add_parameter("gamma", dim) if self.scale else None
-        self.beta = self._add_parameter("beta", dim) if self.center else None
+        self.gamma = self._add_parameter("gamma", (dim,)) if self.scale else None
+        self.beta = self._add_parameter("beta", (dim,)) if self.center else None
         for name in ("moving_mean", "moving_variance"):
             initializer = getattr(self, f"{name}_initializer")
             statistic = self.add_weight(name, (dim,), initializer=initializer, trainable=False)
             setattr(self, name, statistic)
         self.built = True
 
-    def _add_parameter(self, name, dim):
+    def _add_parameter(self, name, shape):
         return self.add_weight(
             name,
-            (dim,),
+            shape,
             initializer=getattr(self, f"{name}_initializer"),
             regularizer=getattr(self, f"{name}_regularizer"),
             constraint=getattr(self, f"{name}_constraint"),
@@ -106,6 +106,67 @@ class BatchNormalization(Layer):
         normed = K.in_train_phase(train, test, training=training)
         if flat:
             return normed.view_as(inputs)
+        return _permute(normed, [order.index(i) for i in range(rank)])
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class LayerNormalization(Layer):
+    """Normalizes each sample over `axis`, one or several, by its own mean and variance.
+
+    A layer of tf.keras. Shape: that of the input. Ba et al., 2016, https://arxiv.org/abs/1607.06450
+    """
+
+    def __init__(
+        self,
+        axis=-1,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self._keep(locals())
+        self.supports_masking = True
+
+    def _axes(self, rank):
+        axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
+        if any(not -rank <= a < rank for a in axes):
+            raise ValueError(
+                f"Layer {self.name}: `axis` must name axes of the input. Got axis={self.axis} for "
+                f"an input of rank {rank}."
+            )
+        return sorted(a % rank for a in axes)
+
+    def build(self, input_shape):
+        shape = tuple(input_shape[a] for a in self._axes(len(input_shape)))
+        if None in shape:
+            raise ValueError(
+                f"Layer {self.name}: the sizes of the axes {self.axis} must be known. Got the "
+                f"input shape {tuple(input_shape)}."
+            )
+        self.gamma = self._add_parameter("gamma", shape) if self.scale else None
+        self.beta = self._add_parameter("beta", shape) if self.center else None
+        self.built = True
+
+    _add_parameter = BatchNormalization._add_parameter
+
+    def call(self, inputs):
+        rank = len(inputs.shape)
+        axes = self._axes(rank)
+        others = [i for i in range(rank) if i not in axes]
+        order = (*others, *axes)
+        shape = [inputs.shape[a] for a in axes]
+        normed = torch.layer_norm(
+            _permute(inputs, order), shape, self.gamma, self.beta, self.epsilon
+        )
         return _permute(normed, [order.index(i) for i in range(rank)])
 
     def compute_output_shape(self, input_shape):

@@ -267,6 +267,11 @@ def data_from_many_places(tf):
     twice = source.range(3).flat_map(lambda i: source.from_tensors(i).repeat(2))
     number = twice.make_one_shot_iterator().get_next()
     found.append([session.run(number) for _ in range(6)])
+    turns = source.range(3).interleave(
+        lambda i: source.from_tensors(i).repeat(3), cycle_length=2, block_length=2
+    )
+    number = turns.make_one_shot_iterator().get_next()
+    found.append([session.run(number) for _ in range(9)])
     either = tf.data.Iterator.from_structure(tf.float32, [None, 6])
     whole = either.get_next()
     for part in (X[:2], X):

@@ -1,4 +1,4 @@
-"""BatchNormalization: which statistics it uses, and when the moving ones move."""
+"""BatchNormalization: which statistics it uses, and when the moving ones move; of samples."""
 
 import numpy as np
 import pytest
@@ -113,3 +113,27 @@ def test_the_axis_must_be_known():
 def test_an_axis_that_is_not_there():
     with pytest.raises(ValueError, match=r"Layer n: `axis` .*axis=3 for the shape \(None, 4, 3\)"):
         L.BatchNormalization(axis=3, name="n")(L.Input((4, 3)))
+
+
+@pytest.mark.parametrize("axis", [-1, 1, [1, 2], [-3, -1]])
+def test_samples_are_normalized_over_axes(axis):
+    x = np.random.RandomState(0).normal(1.0, 2.0, (5, 3, 4, 2)).astype("float32")
+    layer = L.LayerNormalization(axis, epsilon=1e-2)
+    model = models.Model(inputs := L.Input((3, 4, 2)), layer(inputs))
+    axes = tuple(np.atleast_1d(axis) % 4)
+    sizes = [x.shape[a] for a in sorted(axes)]
+    gamma, beta = np.random.RandomState(1).normal(size=(2, *sizes))
+    layer.set_weights([gamma, beta])
+    around = [n if a in axes else 1 for a, n in enumerate(x.shape)]
+    wanted = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-2)
+    wanted = wanted * gamma.reshape(around) + beta.reshape(around)
+    np.testing.assert_allclose(model.predict(x), wanted, 1e-3, 1e-4)
+    twin = models.Model.from_config(model.get_config())
+    assert twin.layers[1].axis == axis
+
+
+def test_axes_of_samples_must_be_there_and_known():
+    with pytest.raises(ValueError, match="axis=4 for an input of rank 2"):
+        L.LayerNormalization(4)(L.Input((3,)))
+    with pytest.raises(ValueError, match="sizes of the axes 1 must be known"):
+        L.LayerNormalization(1)(L.Input((None, 3)))

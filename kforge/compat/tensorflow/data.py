@@ -20,7 +20,6 @@ from .elements import (
     declared,
     described,
     filled,
-    joined,
     leaves,
     mapped,
     nested_shapes,
@@ -145,41 +144,37 @@ class Dataset:
 
     def flat_map(self, map_func):
         """The elements of the sets that a function gives."""
-
-        def change(given):
-            for element in given:
-                with symbolic.executing():
-                    args = element if isinstance(element, tuple) else (element,)
-                    inner = map_func(*args)
-                yield from inner
-
-        return self._then(change)
+        return self._then(
+            lambda given: itertools.chain.from_iterable(_set_of(map_func, e) for e in given)
+        )
 
     def interleave(self, map_func, cycle_length=1, block_length=1, num_parallel_calls=None):
         """The elements of the sets that a function gives, `block_length` of each in turn."""
 
         def change(given):
-            waiting = (iter(map_func(*(e if isinstance(e, tuple) else (e,)))) for e in given)
-            open_ = list(itertools.islice(waiting, cycle_length))
-            while open_:
-                for source in list(open_):
+            waiting = (iter(_set_of(map_func, e)) for e in given)
+            running = list(itertools.islice(waiting, cycle_length))
+            while running:
+                for i, source in enumerate(running):
                     block = list(itertools.islice(source, block_length))
                     yield from block
                     if len(block) < block_length:
-                        open_[open_.index(source)] = next(waiting, None)
-                open_ = [source for source in open_ if source is not None]
+                        running[i] = next(waiting, None)
+                running = [source for source in running if source is not None]
 
         return self._then(change)
+
+    def _batch_count(self, size, drop_remainder):
+        if self._count in (None, _INFINITE):
+            return self._count
+        return self._count // size if drop_remainder else -(-self._count // size)
 
     def batch(self, batch_size, drop_remainder=False):
         """Elements stacked, so many at a time."""
         size = known(batch_size)
-        count = self._count
-        if count not in (None, _INFINITE):
-            count = count // size if drop_remainder else -(-count // size)
         return self._then(
             lambda given: batches(given, size, drop_remainder, stacked),
-            count,
+            self._batch_count(size, drop_remainder),
             lambda: mapped(lambda x: x.batched(size if drop_remainder else None), self.spec()),
         )
 
@@ -188,31 +183,23 @@ class Dataset:
     ):
         """Elements stacked, filled up to the greatest sizes, or to `padded_shapes`."""
         size = known(batch_size)
-        count = None if self._count is None else -(-self._count // size)
-        count = self._count if self._count == _INFINITE else count
-
-        def pad(values):
-            wanted = next(shapes) if padded_shapes is not None else None
-            fill = next(fills) if padding_values is not None else 0
-            return stack_padded(values, wanted, fill)
+        shapes, fills = itertools.repeat(None), itertools.repeat(0)
+        if padded_shapes is not None:
+            shapes = nested_shapes(padded_shapes)
+        if padding_values is not None:
+            fills = leaves(padding_values)
 
         def change(given):
-            nonlocal shapes, fills
-            for elements in batches(given, size, drop_remainder, None):
-                shapes = iter(nested_shapes(padded_shapes))
-                fills = iter(leaves(padding_values))
-                yield joined(elements, pad)
-
-        shapes = fills = None
+            for group in batches(given, size, drop_remainder, None):
+                columns = zip(zip(*map(leaves, group)), shapes, fills)
+                yield filled(group[0], [stack_padded(*column) for column in columns])
 
         def spec():
             found = self.spec()
-            wanted = [None] * len(leaves(found))
-            wanted = wanted if padded_shapes is None else nested_shapes(padded_shapes)
-            pairs = zip(leaves(found), wanted)
+            pairs = zip(leaves(found), shapes)
             return filled(found, [x.padded(shape).batched(None) for x, shape in pairs])
 
-        return self._then(change, count, spec)
+        return self._then(change, self._batch_count(size, drop_remainder), spec)
 
     def unbatch(self):
         """The slices of elements along axis 0."""
@@ -380,6 +367,12 @@ class Dataset:
     def make_initializable_iterator(self, shared_name=None):
         """An iterator that begins, and begins again, when its `initializer` runs."""
         return Iterator(self, started=False)
+
+
+def _set_of(function, element):
+    """The set that a function gives for an element."""
+    with symbolic.executing():
+        return function(*(element if isinstance(element, tuple) else (element,)))
 
 
 class TextLineDataset(Dataset):
