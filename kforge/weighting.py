@@ -2,6 +2,7 @@
 
 import torch
 
+from .backend.shapes import squeeze
 from .backend.values import tensor
 from .dtypes import torch_dtype
 
@@ -51,8 +52,8 @@ def squeeze_or_expand_dimensions(y_pred, y_true=None, sample_weight=None):
     rank, surplus = len(sample_weight.shape), len(sample_weight.shape) - len(y_pred.shape)
     if rank == 1 and surplus == 1:
         y_pred = y_pred.unsqueeze(-1)
-    elif rank and surplus == 1:
-        sample_weight = sample_weight.squeeze(-1)
+    elif rank and surplus == 1 and sample_weight.shape[-1] in (1, None):
+        sample_weight = squeeze(sample_weight, -1)
     elif rank and surplus == -1:
         sample_weight = sample_weight.unsqueeze(-1)
     return y_pred, y_true, sample_weight

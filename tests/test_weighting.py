@@ -64,6 +64,12 @@ def test_unknown_sizes():
     # A loss of the whole batch counts as often as there are samples.
     whole = compute_weighted_loss(torch.sum(values), weights[:, 0], Reduction.NONE)
     assert tuple(whole.shape) == (None,)
+    # Weights with an axis more than the values fit if its size turns out to be 1.
+    values = symbolic.placeholder((None,), torch.float32, "values")
+    run = K.function([values, weights], [compute_weighted_loss(values, weights, Reduction.NONE)])
+    assert run([[3.0, 5.0], [[2.0], [0.0]]])[0].tolist() == [6.0, 0.0]
+    with pytest.raises(ValueError, match="Cannot squeeze axis -1 of a tensor of shape"):
+        run([[3.0, 5.0], [[2.0, 1.0], [0.0, 1.0]]])
 
 
 @pytest.mark.parametrize(

@@ -93,13 +93,19 @@ def expand_dims(x, axis=-1):
 
 
 def squeeze(x, axis):
-    """Without the axis `axis`, whose size must be 1."""
+    """Without the axis `axis`, whose size must be 1; one not known yet is checked when it is."""
     x = tensor(x)
-    if x.shape[axis] not in (1, None):
+    if x.shape[axis] is None:
+        return apply(_squeeze_unknown, x, axis)
+    if x.shape[axis] != 1:
         raise ValueError(
             f"Cannot squeeze axis {axis} of a tensor of shape {tuple(x.shape)}: its size is not 1."
         )
     return x.squeeze(axis)
+
+
+def _squeeze_unknown(x, axis):
+    return x.select(axis, 0) if x.is_meta else squeeze(x, axis)
 
 
 def permute_dimensions(x, pattern):

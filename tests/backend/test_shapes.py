@@ -113,6 +113,16 @@ def test_what_cannot_be_done():
         K.concatenate([x, K.ones((2, 3, 4))])
 
 
+def test_squeezing_an_axis_of_unknown_size():
+    x = K.placeholder((None, None, 4))
+    squeezed = K.squeeze(x, 1)
+    assert K.int_shape(squeezed) == (None, 4)
+    run = K.function([x], [squeezed])
+    np.testing.assert_array_equal(run([A[:, None]])[0], A)
+    with pytest.raises(ValueError, match=r"Cannot squeeze axis 1 .*\(3, 2, 4\)"):
+        run([np.ones((3, 2, 4))])
+
+
 def test_an_empty_batch_of_axes():
     assert K.eval(K.batch_flatten(A[:, 0])).shape == (3, 1)
     assert K.eval(K.squeeze(A[:, None], 1)).shape == (3, 4)

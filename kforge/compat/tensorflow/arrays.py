@@ -278,7 +278,9 @@ def squeeze(input, axis=None):
     if axis is None or axis == []:
         axis = [i for i, n in enumerate(x.shape) if n == 1]
     axes = [axis] if isinstance(axis, int) else axis
-    return x.squeeze(tuple(axes)) if axes else x
+    for i in sorted((axis % len(x.shape) for axis in axes), reverse=True):
+        x = K.squeeze(x, i)
+    return x
 
 
 def broadcast_to(input, shape):
