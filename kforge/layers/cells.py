@@ -22,6 +22,8 @@ GRU_MATRIX, GRU_BIAS = GateOrder(1, 0, 2), GateOrder(1, 0, 2, transpose=False)
 # The activations that `recurrences` knows.
 _NAMES = {getattr(activations, name): name for name in recurrences.ACTIVATIONS}
 
+_WEIGHTS = {"kernel", "recurrent_kernel", "bias", "input_bias", "recurrent_bias"}
+
 
 class _Cell(Layer):
     """What the built-in cells share. Gates stand side by side in the last axis of the weights.
@@ -31,6 +33,7 @@ class _Cell(Layer):
     """
 
     gates = 1
+    gate_letters = ""  # Keras's, which end the names of each gate's part of the weights
     states = 1
     layouts = (MATRIX, None)  # of matrices, of the bias
     implementation = 2
@@ -78,6 +81,18 @@ class _Cell(Layer):
                 layout=self.layouts[1],
             )
         self.built = True
+
+    def __getattr__(self, name):
+        """`kernel_i`, `bias_f` and the like, for subclasses: the part of a weight of one gate."""
+        weight, _, letter = name.rpartition("_")
+        gate = self.gate_letters.find(letter) if len(letter) == 1 else -1
+        if gate < 0 or weight not in _WEIGHTS:
+            return super().__getattr__(name)
+        whole = getattr(self, weight)
+        if whole is None:
+            return None
+        width = whole.shape[-1] // self.gates
+        return whole[..., gate * width : (gate + 1) * width]
 
     def _kernel_shapes(self, input_shape):
         width = self.units * self.gates
@@ -279,6 +294,7 @@ class LSTMCell(_Cell):
     """Input, forget and output gates around a carry; `unit_forget_bias` starts forgetting at 1."""
 
     gates = 4
+    gate_letters = "ifco"
     states = 2
 
     def __init__(
@@ -364,6 +380,7 @@ class GRUCell(_Cell):
     kernel, which then has a bias of its own, rather than the state before it."""
 
     gates = 3
+    gate_letters = "zrh"
     kernel_layouts = (GRU_MATRIX, GRU_BIAS)  # of torch's kernel
 
     def __init__(
@@ -393,6 +410,16 @@ class GRUCell(_Cell):
 
     def _bias_shape(self):
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+
+    @property
+    def input_bias(self):
+        """The bias of inputs."""
+        return self.bias[0] if self.reset_after and self.use_bias else self.bias
+
+    @property
+    def recurrent_bias(self):
+        """The bias of the recurrent product; None unless `reset_after`."""
+        return self.bias[1] if self.reset_after and self.use_bias else None
 
     def _input_bias(self):
         two = self.reset_after and self.use_bias

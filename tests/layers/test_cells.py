@@ -61,6 +61,48 @@ def test_step(name):
         np.testing.assert_allclose(K.eval(f), w, rtol=1e-4, atol=1e-6)
 
 
+class GateByGate(L.LSTMCell):
+    """An LSTM written from the weights of its gates, as users' cells are."""
+
+    def call(self, inputs, states, training=None):
+        h, c = states
+
+        def gate(letter):
+            kernel, recurrent, bias = (
+                getattr(self, f"{name}_{letter}") for name in ("kernel", "recurrent_kernel", "bias")
+            )
+            return K.bias_add(K.dot(inputs, kernel) + K.dot(h, recurrent), bias)
+
+        i, f, o = (self.recurrent_activation(gate(letter)) for letter in "ifo")
+        c = f * c + i * self.activation(gate("c"))
+        h = o * self.activation(c)
+        return h, [h, c]
+
+
+def test_each_gate_has_its_part_of_the_weights():
+    x = np.random.RandomState(0).normal(size=(2, 4, 3)).astype("float32")
+    inputs = L.Input((4, 3))
+    builtin, own = L.RNN(L.LSTMCell(5, bias_initializer="normal")), L.RNN(GateByGate(5))
+    model = Model(inputs, [builtin(inputs), own(inputs)])
+    own.set_weights(builtin.get_weights())
+    wanted, found = model.predict(x)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_names_of_the_gates():
+    gru = built("gru-after")
+    bias = K.get_value(gru.bias)
+    np.testing.assert_array_equal(K.eval(gru.input_bias_z), bias[0, :2])
+    np.testing.assert_array_equal(K.eval(gru.recurrent_bias_h), bias[1, 4:])
+    np.testing.assert_array_equal(K.eval(gru.kernel_r), K.get_value(gru.kernel)[:, 2:4])
+    gru = built("gru", use_bias=False)
+    assert gru.input_bias_z is None and gru.recurrent_bias_r is None
+    assert not hasattr(gru, "kernel_i") and not hasattr(built("simple"), "kernel_z")
+    lstm = L.LSTMCell(2)
+    lstm.kernel_i = "mine"
+    assert lstm.kernel_i == "mine" and not hasattr(lstm, "kernel_f")  # it is not built
+
+
 @cells
 def test_weights_are_those_of_keras_in_memory_of_torch(name):
     cell = built(name)
