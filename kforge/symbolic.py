@@ -128,6 +128,9 @@ def _binary(function, reflected):
         if isinstance(other, (np.ndarray, list, tuple)):
             dtype = self.dtype if self.dtype.is_floating_point else None
             other = as_tensor(other, dtype).to(devices.current_device())
+        if function is operator.floordiv and self.dtype.is_floating_point:
+            # As in TensorFlow; torch's own has no gradient, not even one of zeros.
+            return torch.floor(other / self if reflected else self / other)
         return record(function, other, self) if reflected else record(function, self, other)
 
     return method

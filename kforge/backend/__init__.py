@@ -30,4 +30,5 @@ from .random import *
 from .session import *
 from .session import _get_available_gpus, _is_tf_1
 from .shapes import *
+from .values import typed_tensor as _to_tensor
 from .variables import *

@@ -104,16 +104,18 @@ class Function:
                 self._phase_at = i
             elif not isinstance(x, KerasTensor):
                 raise TypeError(f"Input {i} of K.function should be a symbolic tensor. Got {x!r}.")
-        self._fed = [x for i, x in enumerate(self.inputs) if i != self._phase_at]
-        self._fed += fixed
         self._fixed = fixed
+        self._fed = [x for i, x in enumerate(self.inputs) if i != self._phase_at]
         self._feeds = [_Feed(x) for x in self._fed]
+        self._fixed_feeds = [_Feed(x) for x in fixed]
 
-    def lowered(self, phase):
-        """What computes it in this learning phase."""
-        if phase not in self._lowered:
-            self._lowered[phase] = lowering.lower(self.outputs, self._fed, self.updates, phase)
-        return self._lowered[phase]
+    def lowered(self, phase, count=None):
+        """What computes it in this learning phase from the first `count` inputs, or from all."""
+        key = phase, len(self._feeds) if count is None else count
+        if key not in self._lowered:
+            fed = [*self._fed[: key[1]], *self._fixed]
+            self._lowered[key] = lowering.lower(self.outputs, fed, self.updates, phase)
+        return self._lowered[key]
 
     def __call__(self, inputs=()):
         if self._flat[0]:
@@ -122,8 +124,6 @@ class Function:
                 values = list(_spread(values))
         else:
             values = _matching(self.structures[0], inputs)
-        if len(values) == self._phase_at == len(self.inputs) - 1:
-            values.append(0)  # the learning phase, which has a default, may be left out
         if len(values) > len(self.inputs):  # a learning phase, it may be, that nothing depends on
             warnings.warn(
                 f"K.function {self.name or ''} takes {len(self.inputs)} inputs and got "
@@ -131,19 +131,17 @@ class Function:
                 stacklevel=2,
             )
             del values[len(self.inputs) :]
-        if len(values) < len(self.inputs):
-            raise ValueError(
-                f"K.function {self.name or ''} takes {len(self.inputs)} inputs, "
-                f"{[x.name for x in self.inputs]}. Got {len(values)}."
-            )
-        phase = 0 if self._phase_at is None else int(bool(values.pop(self._phase_at)))
+        # Inputs at the end may be left out: the learning phase, and what no output depends on.
+        is_given = self._phase_at is not None and self._phase_at < len(values)
+        phase = int(bool(values.pop(self._phase_at))) if is_given else 0
+        lowered = self.lowered(phase, len(values))
+        feeds = self._feeds[: len(values)] + self._fixed_feeds
         values += self._fixed.values()  # which scripts change between calls
-        lowered = self.lowered(phase)
-        fed = [feed(v) for feed, v in zip(self._feeds, values)]
+        fed = [feed(v) for feed, v in zip(feeds, values)]
         try:
             computed = lowered.compute(fed)
         except Exception as error:  # other sizes than declared may do, as in Keras; or be why
-            for feed, value in zip(self._feeds, fed):
+            for feed, value in zip(feeds, fed):
                 feed.check(value, error)
             raise
         found = computed[: lowered.outputs]

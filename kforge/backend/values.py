@@ -5,7 +5,7 @@ import torch
 
 from .. import symbolic
 from ..devices import current_device
-from ..symbolic import KerasTensor, Op, Symbolic, as_tensor, leaves, record
+from ..symbolic import KerasTensor, Op, Symbolic, as_tensor, leaves, record, torch_dtype
 
 __all__ = [
     "agreeing",
@@ -19,6 +19,7 @@ __all__ = [
     "scalar_or_array",
     "sizes",
     "tensor",
+    "typed_tensor",
 ]
 
 
@@ -42,6 +43,11 @@ def given_tensor(x, giver):
             f"{giver} gave {x!r}; expected a tensor, with a value for each sample or one for all. "
             "Is a `return` missing?"
         ) from None
+
+
+def typed_tensor(x, dtype):
+    """`tensor`, with a dtype given as one of torch or by its name, such as "float32"."""
+    return tensor(x, torch_dtype(dtype))
 
 
 def recorded(*args):

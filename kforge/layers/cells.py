@@ -22,6 +22,7 @@ GRU_MATRIX, GRU_BIAS = GateOrder(1, 0, 2), GateOrder(1, 0, 2, transpose=False)
 # The activations that `recurrences` knows.
 _NAMES = {getattr(activations, name): name for name in recurrences.ACTIVATIONS}
 
+
 _WEIGHTS = {"kernel", "recurrent_kernel", "bias", "input_bias", "recurrent_bias"}
 
 

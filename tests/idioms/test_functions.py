@@ -131,10 +131,18 @@ def test_the_learning_phase_may_be_left_out():
     np.testing.assert_array_equal(run([X, 1])[0], 2 * X)
 
 
+def test_inputs_that_nothing_depends_on_may_be_left_out():
+    x, y = K.placeholder((None, 4)), K.placeholder((None, 4), name="y")
+    np.testing.assert_array_equal(K.function([x, y], [2 * x])([X])[0], 2 * X)
+    run = K.function([x, K.learning_phase(), y], [K.in_train_phase(2 * x, x)])
+    np.testing.assert_array_equal(run([X, 1])[0], 2 * X)
+    with pytest.raises(ValueError, match="must feed a value for placeholder tensor 'y'"):
+        K.function([x, y], [x + y])([X])
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda x: K.function([x], [x])([]), "takes 1 inputs"),
         (lambda x: K.function([x], [x + np.ones(4)])([X[:, :3]]), "Cannot feed value of shape"),
         (lambda x: K.function([], [x + 1])([]), "must feed a value for placeholder"),
         (lambda x: K.function([x], [x], givens=[])([X]), "Invalid argument 'givens'"),

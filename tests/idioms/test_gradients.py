@@ -276,6 +276,13 @@ def test_stop_gradient_and_a_gradient_through_pooling():
     close(found, np.broadcast_to(means / 64, IMAGES.shape))
 
 
+def test_a_floor_has_a_gradient_of_zeros():
+    x = K.variable([7.0, -7.0, 5.0])
+    phase = x - 2.0 * (x // 2.0) + 20.0 // x
+    close(K.eval(phase), [3, -2, 5])
+    close(K.eval(K.gradients(phase, x)[0]), [1, 1, 1])
+
+
 def test_an_argmax_has_no_gradient():
     x = K.placeholder((None, 4))
     assert K.gradients(K.cast(K.argmax(x), "float32"), x) == [None]

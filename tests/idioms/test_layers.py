@@ -17,6 +17,7 @@ from kforge.layers import (
     Masking,
     TimeDistributed,
     Wrapper,
+    recurrent,
 )
 from kforge.models import Model, Sequential, load_model
 from kforge.utils import CustomObjectScope, get_custom_objects
@@ -294,6 +295,27 @@ def test_a_cell_in_an_rnn(unroll):
     layer = RNN(MinimalRNNCell(3), return_sequences=True, unroll=unroll)
     model = Model(x, layer(x))
     close(model.predict(STEPS), run_cell(STEPS, *model.get_weights()), rtol=1e-3)
+
+
+class DroppingCell(MinimalRNNCell):
+    """With Keras's own function for the dropout of cells."""
+
+    def call(self, inputs, states, training=None):
+        ones = K.ones_like(inputs)
+        masks = recurrent.generate_dropout_mask(ones, 0.5, training=training, count=2)
+        mask = recurrent.generate_dropout_mask(ones, 0.5, training=training)
+        return super().call(inputs * masks[0] * masks[1] * mask, states)
+
+
+def test_dropout_in_a_cell():
+    x = Input((1, 1000))
+    model = Model(x, RNN(DroppingCell(1))(x))
+    run = K.function([x, K.learning_phase()], [model.output])
+    model.set_weights([np.ones((1000, 1)), np.ones((1, 1))])
+    ones = np.ones((1, 1, 1000))
+    assert run([ones, 0])[0] == 1000
+    kept = run([ones, 1])[0] / 8  # of 1000, with a chance of 1 in 8
+    assert kept == kept.round() and 80 < kept < 180
 
 
 def test_stacked_cells_and_both_directions():

@@ -116,6 +116,16 @@ def test_a_loss_made_by_a_function_of_parameters_and_inputs():
     close(model.test_on_batch([X, given], Y), [2 * error.mean(), error.mean()])
 
 
+def test_a_loss_with_keras_private_constant():
+    def weighted(target, output):
+        epsilon = K._to_tensor(K.epsilon(), K.dtype(output))
+        output = K.clip(output, epsilon, 1 - epsilon)
+        return K.mean(K.log(output) * target, axis=-1)
+
+    found = K.eval(weighted(K.constant([[1.0, 2.0]]), K.constant([[0.0, 1.0]])))
+    close(found, [np.log(1e-7) / 2], rtol=1e-5)
+
+
 def test_a_loss_of_two_outputs_of_one_model():
     x = Input((4,))
     a, b = Dense(3, name="a")(x), Dense(3, name="b")(x)
