@@ -1,5 +1,6 @@
 """Penalties on weights and outputs, and finding them by name."""
 
+import numpy as np
 import torch
 
 from . import config
@@ -20,18 +21,18 @@ class Regularizer(Configurable):
 
 @_registry.register
 class L1L2(Regularizer):
-    """``l1 * sum(abs(x)) + l2 * sum(x ** 2)``."""
+    """``l1 * sum(abs(x)) + l2 * sum(x ** 2)``; the factors are arrays of one number."""
 
     def __init__(self, l1=0.0, l2=0.0):
-        self.l1, self.l2 = (float(config.cast_to_floatx(factor)) for factor in (l1, l2))
+        self.l1, self.l2 = (np.asarray(config.cast_to_floatx(factor)) for factor in (l1, l2))
 
     def __call__(self, x):
         x = as_tensor(x)
-        penalty = 0.0
-        if self.l1:
-            penalty = self.l1 * torch.sum(torch.abs(x)) + penalty
-        if self.l2:
-            penalty = self.l2 * torch.sum(torch.square(x)) + penalty
+        penalty, l1, l2 = 0.0, float(self.l1), float(self.l2)
+        if l1:
+            penalty = l1 * torch.sum(torch.abs(x)) + penalty
+        if l2:
+            penalty = l2 * torch.sum(torch.square(x)) + penalty
         return penalty
 
 

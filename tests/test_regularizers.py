@@ -14,6 +14,7 @@ def test_as_keras(case):
 
 def test_names():
     assert regularizers.get(None) is None
+    assert regularizers.l2(0.5).l2.dtype == "float32"  # scripts zero it by an array of its dtype
     assert regularizers.get("l1").get_config() == pytest.approx({"l1": 0.01, "l2": 0.0})
     assert regularizers.get("l1_l2").get_config() == pytest.approx({"l1": 0.01, "l2": 0.01})
     with pytest.raises(ValueError, match="Unknown regularizer: l3"):

@@ -28,6 +28,7 @@ _STYLES = """
 #: Names that are gone: {module, or module:object in it: names}. Each is NAME=NOW, NOW being a name
 #: at the same place, one elsewhere (module:name), a module (module:), or (.name) one of `removed`.
 NAMES = {
+    "IPython.core.display": "display=IPython.display:display",
     "PIL.Image": "ANTIALIAS=LANCZOS CUBIC=BICUBIC LINEAR=BILINEAR",
     "PIL.ImageDraw:ImageDraw": "textsize=.textsize",
     "PIL.ImageFont:FreeTypeFont": "getsize=.getsize",
@@ -37,7 +38,7 @@ NAMES = {
     "fractions": "gcd=math:gcd",
     "h5py:Dataset": "value=.dataset_value",
     "inspect": "getargspec=.getargspec",
-    "matplotlib.cm": "get_cmap=.get_cmap",
+    "matplotlib.cm": "cmap_d=matplotlib.cm:_colormaps get_cmap=.get_cmap",
     "matplotlib.style:library": "seaborn=seaborn-v0_8 "
     + " ".join(f"seaborn-{n}=seaborn-v0_8-{n}" for n in _STYLES.split()),
     "numpy": (
@@ -88,6 +89,7 @@ WIDENED = {
 #: Modules that are gone, and what stands for them.
 MODULES = {
     "imp": "kforge.compat.imp",
+    "pkg_resources": "kforge.compat.pkg_resources",
     "scipy.misc": "kforge.compat.scipy_misc",
     "scipy.ndimage.filters": "scipy.ndimage",
     "scipy.ndimage.interpolation": "scipy.ndimage",

@@ -121,6 +121,8 @@ class Model(TrainingMethods, Layer):
     def _nodes_by_depth(self):
         return self._graph.by_depth()[0]
 
+    _network_nodes = property(lambda self: self._graph.node_keys())
+
     @property
     def _layers_by_depth(self):
         return self._graph.by_depth()[1]

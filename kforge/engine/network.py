@@ -36,6 +36,12 @@ class Graph:
                 into[depths[thing]].append(thing)
         return tuple(map(dict, found))
 
+    def node_keys(self):
+        """Keras's keys of the calls: NAME_ib-INDEX, by the layer and the place among its calls."""
+        own = set(self.nodes)
+        calls = [(x.name, i, n) for x in self.layers for i, n in enumerate(x._inbound_nodes)]
+        return {f"{name}_ib-{i}" for name, i, node in calls if node in own}
+
 
 def trace_graph(inputs, outputs, name):
     """The graph between symbolic `inputs` and `outputs`.

@@ -179,6 +179,7 @@ def test_matplotlib(restored):
     matplotlib = pytest.importorskip("matplotlib")
     from matplotlib import cm, style
 
+    assert "jet" in cm.cmap_d
     assert cm.get_cmap("jet", 3).N == 3 and cm.get_cmap(cm.get_cmap()).name == "viridis"
     with matplotlib.rc_context():
         style.use("seaborn-whitegrid")

@@ -225,6 +225,10 @@ def test_what_a_graph_tells_of_itself():
     assert by_depth == {0: {"joined"}, 1: {"second"}, 2: {"shared"}, 3: {"a", "b"}}
     assert len(model._nodes_by_depth[2]) == 2
     assert len(shared.inbound_nodes) == 2
+    shared(Input((4,)))  # not the model's
+    assert model._network_nodes == {
+        *("a_ib-0", "b_ib-0", "shared_ib-0", "shared_ib-1", "second_ib-0", "joined_ib-0")
+    }
     assert model._layers is model.layers
 
 
