@@ -80,7 +80,7 @@ WIDENED = {
     "h5py:AttributeManager": "__getitem__=decodable",
     "h5py:File": "__init__=creating",
     "json:JSONDecoder": "__init__=ignoring_encoding",
-    "numpy": "array=making_ragged asarray=making_ragged",
+    "numpy": "array=making_ragged asarray=making_ragged meshgrid=giving_a_list",
     "random": "sample=sampling_sets",
     "sklearn.utils.class_weight": "compute_class_weight=taking_positions",
     "yaml": "load=loading_safely",

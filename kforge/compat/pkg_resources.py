@@ -7,9 +7,12 @@ import importlib
 import importlib.metadata
 import os
 
+from torch.torch_version import TorchVersion
+
 __all__ = [
     "DistributionNotFound",
     "get_distribution",
+    "parse_version",
     "resource_exists",
     "resource_filename",
     "resource_listdir",
@@ -20,9 +23,21 @@ __all__ = [
 DistributionNotFound = importlib.metadata.PackageNotFoundError
 
 
+def parse_version(version):
+    """A version that compares with others by its numbers."""
+    return TorchVersion(version)
+
+
+class _Distribution:
+    def __init__(self, name):
+        self.project_name = self.key = name
+        self.version = importlib.metadata.version(name)
+        self.parsed_version = parse_version(self.version)
+
+
 def get_distribution(name):
     """An installed distribution, with `version`; `DistributionNotFound` if there is none."""
-    return importlib.metadata.distribution(name)
+    return _Distribution(name)
 
 
 def resource_filename(package, resource):

@@ -27,6 +27,7 @@ __all__ = [
     "get_cmap",
     "getargspec",
     "getsize",
+    "giving_a_list",
     "ignoring_encoding",
     "in1d",
     "loading_safely",
@@ -191,6 +192,16 @@ def taking_positions(compute):
     @functools.wraps(compute)
     def widened(class_weight, *args, **kwargs):
         return compute(class_weight, **dict(zip(("classes", "y"), args)), **kwargs)
+
+    return widened
+
+
+def giving_a_list(function):
+    """`numpy.meshgrid` gives a list, as `numpy.block` takes it, not a tuple."""
+
+    @functools.wraps(function)
+    def widened(*args, **kwargs):
+        return list(function(*args, **kwargs))
 
     return widened
 

@@ -60,6 +60,7 @@ def test_numpy(restored):
     assert np.product([2, 3]) == 6 and np.isnan(np.NaN) and np.NINF == -np.inf
     assert np.in1d([[1, 2]], [2, 5]).tolist() == [False, True]
     assert np.in1d([1, 2], [2], invert=True).tolist() == [True, False]
+    assert np.block([np.meshgrid([1], [2, 3])]).tolist() == [[1, 2], [1, 3]]
     assert np.msort([[3, 1], [2, 4]]).tolist() == [[2, 1], [3, 4]]
     assert np.asfarray([1]).dtype == np.float64 and np.asfarray([1], np.int32).dtype == np.float64
     assert issubclass(np.VisibleDeprecationWarning, Warning)

@@ -16,6 +16,8 @@ def test_files_of_a_package(tmp_path, monkeypatch):
 
 
 def test_versions():
-    assert pkg_resources.get_distribution("numpy").version
+    numpy = pkg_resources.get_distribution("numpy")
+    assert numpy.parsed_version > pkg_resources.parse_version("1.9")
+    assert pkg_resources.parse_version("1.10") > pkg_resources.parse_version("1.9.1")
     with pytest.raises(pkg_resources.DistributionNotFound):
         pkg_resources.get_distribution("no-such-distribution")
