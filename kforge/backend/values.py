@@ -93,15 +93,18 @@ def factory(func, shape, *args, dtype):
     if symbolic.is_executing():
         return record(func, shape, *args)
     op = Op(func, (shape, *args))
-    probes = tuple(
-        torch.empty(
-            sizes(symbolic._map(lambda s, i=i: symbolic._probe_of(s, i), shape)),
-            dtype=dtype,
-            device="meta",
-        )
-        for i in (0, 1)
-    )
-    return KerasTensor(op, None, probes)
+    probes = []
+    for i in (0, 1):
+        known = _known_sizes(symbolic._map(lambda s, i=i: symbolic._probe_of(s, i), shape))
+        probes.append(symbolic._probe_tensor(known, dtype, i))
+    return KerasTensor(op, None, tuple(probes))
+
+
+def _known_sizes(shape):
+    """`sizes`, with None for those that depend on data."""
+    if isinstance(shape, torch.Tensor):
+        return [None] * len(shape) if shape.is_meta else shape.tolist()
+    return [None if isinstance(s, torch.Tensor) and s.is_meta else int(s) for s in shape]
 
 
 def axes(axis):

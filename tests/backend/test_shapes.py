@@ -113,6 +113,13 @@ def test_what_cannot_be_done():
         K.concatenate([x, K.ones((2, 3, 4))])
 
 
+def test_sizes_that_data_decide():
+    counts = K.placeholder((None,), dtype="int32")
+    drawn = K.random_uniform((K.max(counts), 2), 5.0, 6.0)
+    assert K.int_shape(drawn) == (None, 2)
+    assert K.function([counts], [drawn])([np.array([1, 4, 2])])[0].shape == (4, 2)
+
+
 def test_squeezing_an_axis_of_unknown_size():
     x = K.placeholder((None, None, 4))
     squeezed = K.squeeze(x, 1)
