@@ -377,40 +377,41 @@ def _infer(op):
     except NeedsValue:
         raise
     except Exception as first:
-        # Values of shapes (on the CPU) met tensors without values; or unknown sizes met known ones.
-        for probe in (_without_value, _fitting(op, _probe_of), _alike, _fitting(op, _alike)):
+        for probe in _other_probes(op):
             with contextlib.suppress(Exception):
                 return _run_probes(op, probe)
         raise _inference_error(op, first) from None
 
 
-def _without_value(x, i):
-    return _to_meta(_probe_of(x, i))
-
-
-def _fitting(op, usual):
-    """`usual` probes, but with the sizes that other arguments have there, from the last axis."""
+def _other_probes(op):
+    """What to try where the usual probes do not fit each other, the likeliest first."""
+    yield lambda x, i: _to_meta(_probe_of(x, i))  # for values of shapes, which are on the CPU
+    # Unknown sizes met known ones, counted from the last axis, as in broadcasting.
     tensors = [x for x in leaves([op.args, op.kwargs]) if hasattr(x, "shape")]
     known = {a: n for x in tensors for a, n in enumerate(reversed(x.shape)) if n not in (None, 1)}
+    yield _resized(lambda axis, last, i: known.get(last))
+    # Sizes may be equal: all but those of batches; or those at one axis, again from the last.
+    yield _resized(_alike)
+    yield _resized(lambda axis, last, i: known.get(last) or _alike(axis, last, i))
+    symbols = [x for x in tensors if isinstance(x, KerasTensor)]
+    longest = max(symbols, key=lambda x: len(x.shape), default=None)
+    yield _resized(lambda axis, last, i: longest.probes[i].shape[-1 - last])
+
+
+def _alike(axis, last, i):
+    return (_AXIS_PROBES[0] if axis else _BATCH_PROBES)[i]
+
+
+def _resized(size_of):
+    """Probes with other unknown sizes: `size_of(axis, axis from the last, run)`, unless None."""
 
     def probe(x, i):
-        found = usual(x, i)
-        if not isinstance(x, KerasTensor):
-            return found
-        pairs = zip(reversed(x.shape), reversed(found.shape))
-        shape = [known.get(a, p) if n is None else p for a, (n, p) in enumerate(pairs)]
-        return found.new_empty(shape[::-1])
+        sizes = list(getattr(x, "shape", ()))
+        for axis in [a for a, n in enumerate(sizes) if n is None]:
+            sizes[axis] = size_of(axis, len(sizes) - 1 - axis, i) or x.probes[i].shape[axis]
+        return x.probes[i].new_empty(sizes) if isinstance(x, KerasTensor) else _probe_of(x, i)
 
     return probe
-
-
-def _alike(x, i):
-    """Probes in which all unknown sizes but those of batches are equal."""
-    found = _probe_of(x, i)
-    if not isinstance(x, KerasTensor):
-        return found
-    probes = (_BATCH_PROBES, *[_AXIS_PROBES[0]] * len(x.shape))
-    return found.new_empty([p[i] if n is None else n for p, n in zip(probes, x.shape)])
 
 
 def _run_probes(op, probe):

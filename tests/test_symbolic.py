@@ -71,6 +71,14 @@ def test_parts_of_unknown_size():
     assert few([np.ones((9, 1, 4))])[0].tolist() == [[5, 5, 5, 5]]
 
 
+@pytest.mark.parametrize("short, long", [((None, 1), (None, None, 1)), ((None,), (None, None))])
+def test_unknown_sizes_are_broadcast_from_the_last_axis(short, long):
+    a, b = K.placeholder(short), K.placeholder(long)
+    assert (a + b).shape == (b * a).shape == K.maximum(a, b).shape == long
+    few, many = np.ones((2,) + (1,) * (len(short) - 1)), np.ones((3, 2, 1)[: len(long)])
+    assert K.function([a, b], [a + b])([few, many])[0].tolist() == (many + 1).tolist()
+
+
 def test_parts_whose_bounds_are_data():
     t, n = K.placeholder((None, 6)), K.placeholder((None,), dtype="int32")
     part = t[0, n[0] : n[1]]

@@ -139,8 +139,11 @@ def mean(x, axis=None, keepdims=False):
 
 
 def var(x, axis=None, keepdims=False):
-    """Variance over axes."""
-    return torch.var(_as_float(x), dim=axes(axis), correction=0, keepdim=keepdims)
+    """Variance over axes; of integers, in integers."""
+    x = _as_float(x)
+    if x.dtype.is_floating_point:
+        return torch.var(x, dim=axes(axis), correction=0, keepdim=keepdims)
+    return mean(torch.square(x - mean(x, axis, keepdims=True)), axis, keepdims)
 
 
 def std(x, axis=None, keepdims=False):

@@ -140,13 +140,13 @@ def eye(size, dtype=None, name=None):
 
 
 def zeros_like(x, dtype=None, name=None):
-    """Zeros in the shape of `x`."""
-    return torch.zeros_like(tensor(x), dtype=torch_dtype(dtype) if dtype else None)
+    """Zeros in the shape of `x`; of the default float type, also if `x` has another."""
+    return torch.zeros_like(tensor(x), dtype=torch_dtype(dtype))
 
 
 def ones_like(x, dtype=None, name=None):
-    """Ones in the shape of `x`."""
-    return torch.ones_like(tensor(x), dtype=torch_dtype(dtype) if dtype else None)
+    """Ones in the shape of `x`; of the default float type, also if `x` has another."""
+    return torch.ones_like(tensor(x), dtype=torch_dtype(dtype))
 
 
 _ties = ThreadStack()  # for each `control_dependencies` around, its updates

@@ -1,6 +1,5 @@
 """The table that `model.summary()` prints and a notebook shows."""
 
-from ..backend.values import as_list
 from ..utils.terminal import printable
 from .weights import count_params
 
@@ -104,7 +103,7 @@ def _is_chain(model, nodes):
     """Whether every layer has one input from one call, and depths hold one layer each."""
     seen = []
     for node in model._graph.nodes:
-        if len(node.inbound_layers) > 1 or len(as_list(node.output_tensors)) > 1:
+        if len(node.inbound_layers) > 1:
             return False
         seen.append(node.outbound_layer)
     if len(seen) != len(set(seen)):

@@ -158,8 +158,6 @@ class Bidirectional(Wrapper):
         self.supports_masking = True
         self.input_spec, self._num_constants = layer.input_spec, None
 
-    activity_regularizer = None
-
     def _sublayers(self):
         return [self.forward_layer, self.backward_layer]
 

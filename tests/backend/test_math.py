@@ -14,6 +14,11 @@ def test_integers_stay_integers():
     assert K.eval(K.mean(x > 1)) == 0.75
 
 
+def test_the_variance_of_integers_is_an_integer():
+    found = K.var(np.array([[1, 2], [3, 7]], "int32"), axis=0)
+    assert K.dtype(found) == "int32" and K.eval(found).tolist() == [1, 6]
+
+
 @pytest.mark.parametrize("axis", [(1, 2), [1, 2], np.arange(1, 3), (-1, -2)])
 def test_several_axes(axis):
     x = RANDOM.rand(2, 3, 4).astype("float32")

@@ -18,6 +18,14 @@ def test_a_variable_keeps_the_value_of_what_it_was_made_from():
     np.testing.assert_array_equal(K.get_value(v), A)
 
 
+@pytest.mark.parametrize("dtype", ["int32", "float64", "bool"])
+def test_zeros_and_ones_like_others_are_floats(dtype):
+    x = K.placeholder((None, 2), dtype=dtype)
+    for function in (K.zeros_like, K.ones_like):
+        assert function(x).shape == (None, 2)
+        assert (K.dtype(function(x)), K.dtype(function(x, "int32"))) == ("float32", "int32")
+
+
 def test_names_stand_in_their_scopes():
     with K.name_scope("outer"), K.name_scope("inner"):
         assert K.variable(0.0, name="w").name == "outer/inner/w:0"

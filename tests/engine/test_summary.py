@@ -1,7 +1,7 @@
 import re
 
 from kforge.engine.summary import html_summary
-from kforge.layers import Concatenate, Dense, Input
+from kforge.layers import LSTM, Concatenate, Dense, Input
 from kforge.models import Model, Sequential
 
 
@@ -36,6 +36,14 @@ def test_names_do_not_command_the_terminal(capsys):
     Sequential([Dense(4, input_shape=(3,), name="a\x1b[2J")], name="m\r\n").summary()
     said = capsys.readouterr().out
     assert r"a\x1b[2J (Dense)" in said and r'Model: "m\r\n"' in said and "\x1b" not in said
+
+
+def test_a_layer_of_several_outputs_may_stand_in_a_chain():
+    x = Input((4, 1), name="x")
+    states = LSTM(2, return_state=True, name="lstm")(x)
+    shapes = "[(None, 2), (None, 2), (None, 2)]"
+    assert cells(html_summary(Model(x, states)))[-1] == ["lstm (LSTM)", shapes, "32"]
+    assert len(cells(html_summary(Model(x, Concatenate()(states))))[0]) == 4
 
 
 def test_a_model_without_shapes_is_left_to_its_repr():

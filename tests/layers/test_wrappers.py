@@ -232,6 +232,19 @@ def test_regularizers_and_activity_of_the_layer_count():
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
+@pytest.mark.parametrize("mode, terms", [("sum", 1), ("concat", 1), (None, 2)])
+def test_activity_counts_of_what_both_directions_give(mode, terms):
+    x = data()
+    inputs = L.Input(x.shape[1:])
+    layer = L.Bidirectional(L.GRU(2, activity_regularizer="l2"), merge_mode=mode)
+    model = kforge.Model(inputs, layer(inputs))
+    assert len(model.losses) == terms
+    model.compile("sgd", "mse")
+    y = model.predict(x)
+    wanted = 0.01 * np.sum(np.square(y))
+    np.testing.assert_allclose(np.ravel(model.test_on_batch(x, y))[0], wanted, rtol=1e-4)
+
+
 def test_initial_weights_of_the_layer_at_each_step():
     table = np.arange(12.0).reshape(4, 3)
     x = L.Input((2, 5))

@@ -115,12 +115,12 @@ def _fill(shape, number, dtype, device):
 
 def zeros_like(input, dtype=None):
     """Zeros in the shape of `input`."""
-    return K.zeros_like(input, dtype)
+    return K.zeros_like(input, dtype or K.dtype(input))
 
 
 def ones_like(input, dtype=None):
     """Ones in the shape of `input`."""
-    return K.ones_like(input, dtype)
+    return K.ones_like(input, dtype or K.dtype(input))
 
 
 def eye(num_rows, num_columns=None, batch_shape=None, dtype="float32"):
