@@ -7,11 +7,13 @@ import contextlib
 import contextvars
 import math
 
+import numpy as np
 import torch
 
-from .backend.random import fill_normal, fill_truncated_normal, fill_uniform, stream
+from .backend.random import new_seed, numpy_stream
 from .devices import current_device
 from .dtypes import torch_dtype
+from .philox import fill_normal, fill_truncated_normal, fill_uniform
 from .registry import Configurable, Registry
 from .symbolic import as_tensor
 
@@ -98,18 +100,23 @@ class Constant(Initializer):
 class _Random(Initializer):
     """An initializer that draws; calls of one with a seed draw different values, in a fixed order.
 
-    Subclasses implement `draw(x, generator)`, which fills `x`.
+    A seed, also NumPy's global one, gives the values that it gives in Keras on TensorFlow.
+    Subclasses implement `fill(x, seed)`.
     """
 
     _calls = 0
 
     def __call__(self, shape, dtype=None):
-        generator = stream(None if self.seed is None else int(self.seed) + self._calls)
+        seed = None if self.seed is None else int(self.seed) + self._calls
         self._calls += 1
         dtype = torch_dtype(dtype)
         drawn = dtype if dtype is torch.float64 else torch.float32
         x = torch.empty(tuple(shape), dtype=drawn, device=current_device())
-        return self.draw(x, generator).to(dtype)
+        return self.draw(x, seed).to(dtype)
+
+    def draw(self, x, seed):
+        """Fills `x`; a seed that is None is drawn, too."""
+        return self.fill(x, new_seed() if seed is None else seed)
 
 
 @_registry.register
@@ -119,9 +126,9 @@ class RandomNormal(_Random):
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
-    def draw(self, x, generator):
+    def fill(self, x, seed):
         """Fills `x`."""
-        return fill_normal(x, generator, self.mean, self.stddev)
+        return fill_normal(x, seed, self.mean, self.stddev)
 
 
 @_registry.register
@@ -131,9 +138,9 @@ class RandomUniform(_Random):
     def __init__(self, minval=-0.05, maxval=0.05, seed=None):
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
-    def draw(self, x, generator):
+    def fill(self, x, seed):
         """Fills `x`."""
-        return fill_uniform(x, generator, self.minval, self.maxval)
+        return fill_uniform(x, seed, self.minval, self.maxval)
 
 
 @_registry.register
@@ -143,9 +150,9 @@ class TruncatedNormal(_Random):
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
-    def draw(self, x, generator):
+    def fill(self, x, seed):
         """Fills `x`."""
-        return fill_truncated_normal(x, generator, self.mean, self.stddev)
+        return fill_truncated_normal(x, seed, self.mean, self.stddev)
 
 
 # Standard deviation of a normal distribution cut at two standard deviations.
@@ -175,18 +182,18 @@ class VarianceScaling(_Random):
             )
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
 
-    def draw(self, x, generator):
+    def fill(self, x, seed):
         """Fills `x`."""
         fan_in, fan_out = _compute_fans(tuple(x.shape))
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
-            return fill_uniform(x, generator, -limit, limit)
+            return fill_uniform(x, seed, -limit, limit)
         if self.distribution == "untruncated_normal":
-            return fill_normal(x, generator, 0.0, math.sqrt(variance))
+            return fill_normal(x, seed, 0.0, math.sqrt(variance))
         stddev = math.sqrt(variance) / _TRUNCATED_STDDEV
-        return fill_truncated_normal(x, generator, 0.0, stddev)
+        return fill_truncated_normal(x, seed, 0.0, stddev)
 
 
 @_registry.register
@@ -199,17 +206,15 @@ class Orthogonal(_Random):
     def __init__(self, gain=1.0, seed=None):
         self.gain, self.seed = gain, seed
 
-    def draw(self, x, generator):
+    def draw(self, x, seed):
         """Fills `x`."""
         shape = tuple(x.shape)
         if len(shape) < 2:
             raise ValueError(f"Orthogonal: expected a shape of at least two axes, got {shape}.")
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        tall = x.view(max(rows, columns), min(rows, columns))
-        q, r = torch.linalg.qr(fill_normal(tall, generator, 0.0, 1.0))
-        q = q * torch.sign(torch.diagonal(r))  # else not all rotations are equally likely
-        q = q if rows >= columns else q.T
-        return (self.gain * q).reshape(shape)
+        drawn = numpy_stream(seed).normal(size=(rows, columns))
+        left, _, right = np.linalg.svd(drawn, full_matrices=False)
+        return x.copy_(as_tensor(self.gain * (left if rows >= columns else right)).view(shape))
 
 
 @_registry.register

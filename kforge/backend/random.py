@@ -55,8 +55,24 @@ def stream(seed):
 
 def _follow_numpy():
     if torch.initial_seed() == _unchosen[0]:
-        _unchosen[0] = np.random.randint(2**31 - 1)
+        _unchosen[0] = _seed_of(np.random)
         torch.manual_seed(_unchosen[0])
+
+
+def _seed_of(numbers):
+    return numbers.randint(10**7)  # as many seeds as Keras chose from, to draw as Keras does
+
+
+def numpy_stream(seed=None):
+    """NumPy's random numbers: of a seed; or the global ones, unless the script seeds torch."""
+    if seed is None and torch.initial_seed() == _unchosen[0]:
+        return np.random
+    return np.random.RandomState(torch.randint(2**32, ()).item() if seed is None else seed)
+
+
+def new_seed():
+    """A seed for what has none, as Keras draws it from NumPy's stream."""
+    return _seed_of(numpy_stream())
 
 
 def _draw(method, shape, dtype, seed, *args):

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from .. import activations, initializers
 from .. import backend as K
 from ..backend import recurrences
+from ..backend.random import new_seed
 from ..backend.values import apply
 from ..engine import Layer
-from ..symbolic import as_tensor, record
+from ..symbolic import as_tensor, is_executing, record
 from ..variable import GateOrder, Permuted, in_layout
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell"]
@@ -130,8 +131,13 @@ class _Cell(Layer):
 
     def _draw(self, like, rate):
         """Dropout masks shaped as `like`; none if nothing is dropped."""
-        ones = torch.ones_like(like) if rate else None
-        return [K.dropout(ones, rate) for _ in range(self._mask_count)] if rate else []
+        if not rate:
+            return []
+        ones = torch.ones_like(like)
+        if not is_executing():
+            for _ in range(self._mask_count, self.gates):
+                new_seed()  # as many as Keras draws, so that what follows is drawn alike
+        return [K.dropout(ones, rate) for _ in range(self._mask_count)]
 
     def _in_training(self, like, rate, training):
         """Dropout masks that let everything pass in the test phase."""
