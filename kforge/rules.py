@@ -13,7 +13,7 @@ import operator
 import torch
 import torch.nn.functional as F
 
-__all__ = ["Misfit", "infer", "is_smooth"]
+__all__ = ["Misfit", "infer", "is_smooth", "register"]
 
 _RULES = {}
 _NUMBERS = (bool, int, float, str, type(None))
@@ -44,6 +44,11 @@ def is_smooth(func, args):
     Running such an operation on meta tensors, to see that, would be as slow.
     """
     return func in _RULES and func not in _NOT_SMOOTH and _all_plain(args)
+
+
+def register(function, rule):
+    """Adds the rule of a function of kforge's own, through which gradients flow."""
+    _RULES[function] = rule
 
 
 def _all_plain(args):
@@ -145,8 +150,8 @@ def _filled(x, dtype=None):
 
 
 @_rule(torch.flip)
-def _flip(x, *dims):
-    return _like(x)
+def _flip(x, dims):
+    return _like(x) if all(-x.dim() <= d < x.dim() for d in dims) else None
 
 
 # ---- over axes --------------------------------------------------------------------------------
@@ -180,7 +185,7 @@ def _position(x, dim=None, keepdim=False):
 
 @_rule(torch.cat)
 def _cat(tensors, dim=0):
-    first, axis = tensors[0], dim % len(tensors[0].shape)
+    first, axis = tensors[0], range(len(tensors[0].shape))[dim]
     others = [[n for i, n in enumerate(x.shape) if i != axis] for x in tensors]
     if all(o == others[0] and x.dtype is first.dtype for o, x in zip(others, tensors)):
         sizes = [

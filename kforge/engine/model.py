@@ -130,22 +130,27 @@ class Model(TrainingMethods, Layer):
     @property
     def input(self):
         """The input tensor or tensors."""
-        return unpack(self.inputs)
+        return unpack(self._ends("inputs"))
 
     @property
     def output(self):
         """The output tensor or tensors."""
-        return unpack(self.outputs)
+        return unpack(self._ends("outputs"))
 
     @property
     def input_shape(self):
         """Shapes of the inputs."""
-        return unpack([tuple(t.shape) for t in self.inputs])
+        return unpack([tuple(t.shape) for t in self._ends("inputs")])
 
     @property
     def output_shape(self):
         """Shapes of the outputs."""
-        return unpack([tuple(t.shape) for t in self.outputs])
+        return unpack([tuple(t.shape) for t in self._ends("outputs")])
+
+    def _ends(self, which):
+        if getattr(self, which) is None:
+            raise AttributeError(f"Layer {self.name} is not connected, it has no {which} yet.")
+        return getattr(self, which)
 
     @property
     def stateful(self):

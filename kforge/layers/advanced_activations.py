@@ -54,6 +54,11 @@ class PReLU(_Activation):
 
     def build(self, input_shape):
         shared = self.shared_axes or ()
+        if any(axis >= len(input_shape) for axis in shared):
+            raise IndexError(
+                f"Layer {self.name}: `shared_axes` must be axes of the input. Got {shared} for the "
+                f"shape {tuple(input_shape)}."
+            )
         shape = [1 if i in shared else n for i, n in enumerate(input_shape)][1:]
         if None in shape:
             raise ValueError(

@@ -57,6 +57,8 @@ class Dense(Layer):
         super().__init__(**kwargs)
         self._keep(locals())
         self.units = int(units)
+        if isinstance(units, float) and self.units != units:
+            raise TypeError(f"Layer {self.name}: `units` must be a whole number. Got {units!r}.")
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 

@@ -26,6 +26,9 @@ class _Told(list):
         super().append(item)
         self.tell(item)
 
+    def __reduce__(self):
+        return list, (list(self),)
+
 
 class CompileMethods(Feeds):
     """Methods of `Model` that say how it is trained. State: `optimizer`, `_compiled`, `_steps`."""

@@ -68,6 +68,41 @@ def test_sequences_of_unknown_length():
     np.testing.assert_allclose(found, np.full((2, 3), np.log(5)), rtol=1e-6)
 
 
+# Targets that sum to 2, to 0 and to less than 1; the gradients are those of TensorFlow.
+UNUSUAL = [[1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.5, 0.2, 0.1]]
+LOGITS = [[0.1, 0.2, 0.3], [1.0, 0.0, -1.0], [2.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_gradients_of_targets_that_do_not_sum_to_one(axis):
+    t, x = np.array(UNUSUAL), np.array(LOGITS)
+    if axis == 1:
+        t, x = t.T[None], x.T[None]
+    x, t = K.variable(x), K.variable(t)
+    for loss in (
+        K.categorical_crossentropy(t, x, from_logits=True, axis=axis),
+        K.categorical_crossentropy(t, K.softmax(x, axis), axis=axis),
+    ):
+        found = K.eval(K.gradients(loss, x)[0])
+        wanted = [[-0.69939, -0.66778, 0.36717], [0.66524, 0.24473, 0.09003]]
+        wanted += [[0.16524, 0.04473, -0.00997]]
+        np.testing.assert_allclose(found[0].T if axis == 1 else found, wanted, atol=2e-5)
+        np.testing.assert_allclose(np.ravel(K.eval(loss)), [2.303886, 0, 0.726085], rtol=1e-5)
+    of_target = K.eval(K.gradients(loss, t)[0])
+    np.testing.assert_allclose(of_target.ravel()[0], 1.20194, rtol=1e-5)
+
+
+def test_gradients_of_gradients_for_such_targets():
+    x = torch.tensor(LOGITS, dtype=torch.float64, requires_grad=True)
+    t = torch.tensor(UNUSUAL, dtype=torch.float64)
+
+    def gradient(logits):
+        loss = K.categorical_crossentropy(t, logits, from_logits=True).sum()
+        return torch.autograd.grad(loss, logits, create_graph=True)[0]
+
+    assert torch.autograd.gradcheck(gradient, x)
+
+
 def test_axes_that_do_not_exist():
     for function in (K.categorical_crossentropy, K.sparse_categorical_crossentropy):
         with pytest.raises(ValueError, match="Unexpected channels axis 2"):

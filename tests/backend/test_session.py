@@ -15,6 +15,11 @@ A = np.arange(6, dtype="float32").reshape(2, 3)
 # ---- functions ----
 
 
+def test_the_only_input_may_come_without_a_list():
+    x = K.placeholder((2, 3))
+    np.testing.assert_array_equal(K.function([x], [x * 2])(A)[0], 2 * A)
+
+
 def test_outputs_may_be_nested():
     x = K.placeholder((None, 3))
     y = x * 2

@@ -13,6 +13,14 @@ def of_fed(function, shape=(None, 4), value=A):
     return K.int_shape(y), K.function([x], [y])([value])[0]
 
 
+def test_axes_that_do_not_exist():
+    x = K.ones((2, 3))
+    for function in (lambda: K.concatenate([x, x], axis=2), lambda: K.reverse(x, 2)):
+        with pytest.raises(ValueError, match="out of range"):
+            function()
+    assert K.int_shape(K.concatenate([K.placeholder((None, 3)), x], axis=-2)) == (None, 3)
+
+
 def test_sizes_may_be_tensors():
     shape, value = of_fed(lambda x: K.reshape(x, (K.shape(x)[0] * 2, -1)))
     assert shape == (None, 2) and value.shape == (6, 2)

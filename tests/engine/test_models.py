@@ -266,6 +266,12 @@ def test_a_chain_that_a_model_begins_can_be_written():
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
+@pytest.mark.parametrize("name", ["input", "output", "input_shape", "output_shape"])
+def test_a_model_without_a_shape_has_no_ends(name):
+    with pytest.raises(AttributeError, match="not connected"):
+        getattr(Sequential([Dense(2)]), name)
+
+
 def test_adding_and_removing():
     model = Sequential([Dense(3, input_shape=(4,))])
     model.add(Dense(7))

@@ -50,3 +50,8 @@ def test_no_gradient_flows_at_the_kink_of_prelu():
 def test_negative_settings_are_refused(arguments):
     with pytest.raises(ValueError, match="cannot be negative"):
         L.ReLU(**arguments)
+
+
+def test_shared_axes_are_axes_of_the_input():
+    with pytest.raises(IndexError, match="shared_axes"):
+        L.PReLU(shared_axes=[1, 3])(L.Input((4, 2)))
