@@ -291,11 +291,14 @@ class Model(TrainingMethods, Layer):
         return keys == [t.key for t in self.inputs]
 
     def _run(self, inputs, mask):
-        """`run_graph`; what it gave is kept, since `call` and then `compute_mask` are one use."""
+        """`run_graph`, once for the same tensors: a second run would update statistics twice."""
         masks = [None] * len(inputs) if mask is None else as_list(mask)
-        found = run_graph(self._graph, inputs, masks)
-        if not symbolic.is_executing():
-            self._latest_run = [*inputs, *masks], found
+        if symbolic.is_executing():
+            return run_graph(self._graph, inputs, masks)
+        given, (last, found) = [*inputs, *masks], self._latest_run or ([], None)
+        if len(last) != len(given) or any(a is not b for a, b in zip(last, given)):
+            found = run_graph(self._graph, inputs, masks)
+            self._latest_run = given, found
         return found
 
     def run_internal_graph(self, inputs, masks=None):
@@ -317,12 +320,7 @@ class Model(TrainingMethods, Layer):
         own = [t._keras_mask for t in self.outputs]
         if all(m is None for m in masks) and (self._is_own(inputs) or own == [None] * len(own)):
             return unpack(own)
-        given, found = self._latest_run or ([], None)
-        if len(given) != 2 * len(masks) or any(
-            a is not b for a, b in zip(given, [*inputs, *masks])
-        ):
-            found = self._run(inputs, mask)
-        return unpack(found[1])
+        return unpack(self._run(inputs, mask)[1])
 
     def compute_output_shape(self, input_shape):
         """Shapes of the outputs for inputs of these shapes."""

@@ -9,6 +9,7 @@ from kforge.engine.layer import disable_tracking
 from kforge.engine.node import Node
 from kforge.layers import (
     Activation,
+    BatchNormalization,
     Dense,
     Dropout,
     Input,
@@ -95,6 +96,16 @@ def test_a_model_is_a_layer():
     twin = Model.from_config(outer.get_config())
     twin.set_weights(outer.get_weights())
     np.testing.assert_array_equal(twin.predict(X), outer.predict(X))
+
+
+def test_a_model_called_again_on_the_same_tensor_updates_once():
+    x = Input((2,))
+    inner = Sequential([BatchNormalization(momentum=0.5, input_shape=(2,))])
+    twice = Model(x, [inner(x), inner(x)])
+    twice.compile("sgd", "mse")
+    data = np.array([[1.0, 3.0], [3.0, 5.0]])
+    twice.train_on_batch(data, [data, data])
+    np.testing.assert_allclose(inner.get_weights()[2], [1, 2])  # half of the mean
 
 
 def test_models_end_at_any_tensor_and_take_arrays_and_tensors():
