@@ -17,7 +17,7 @@ from ..variable import to_numpy
 from .calls import phase_of_call
 from .inputs import Input
 from .layer import Layer, automatic_name, layers
-from .network import graph_config, graph_from_config, run_graph, trace_graph
+from .network import ends, graph_config, graph_from_config, run_graph, trace_graph
 from .node import Node, unpack
 from .rollback import all_or_nothing
 from .summary import html_summary, print_summary
@@ -130,27 +130,22 @@ class Model(TrainingMethods, Layer):
     @property
     def input(self):
         """The input tensor or tensors."""
-        return unpack(self._ends("inputs"))
+        return unpack(ends(self, "inputs"))
 
     @property
     def output(self):
         """The output tensor or tensors."""
-        return unpack(self._ends("outputs"))
+        return unpack(ends(self, "outputs"))
 
     @property
     def input_shape(self):
         """Shapes of the inputs."""
-        return unpack([tuple(t.shape) for t in self._ends("inputs")])
+        return unpack([tuple(t.shape) for t in ends(self, "inputs")])
 
     @property
     def output_shape(self):
         """Shapes of the outputs."""
-        return unpack([tuple(t.shape) for t in self._ends("outputs")])
-
-    def _ends(self, which):
-        if getattr(self, which) is None:
-            raise AttributeError(f"Layer {self.name} is not connected, it has no {which} yet.")
-        return getattr(self, which)
+        return unpack([tuple(t.shape) for t in ends(self, "outputs")])
 
     @property
     def stateful(self):

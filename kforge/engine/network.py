@@ -13,7 +13,7 @@ from .inputs import InputLayer
 from .layer import Layer, layers
 from .node import unpack
 
-__all__ = ["Graph", "graph_config", "graph_from_config", "run_graph", "trace_graph"]
+__all__ = ["Graph", "ends", "graph_config", "graph_from_config", "run_graph", "trace_graph"]
 
 
 @dataclass
@@ -198,6 +198,13 @@ def _compute(layer, inputs, kwargs, mask):
                 regularizer = layer.activity_regularizer
                 layer.add_loss([regularizer(x) for x in as_list(outputs)], as_list(inputs))
     return as_list(outputs), output_mask
+
+
+def ends(model, which):
+    """The `inputs` or `outputs` of a model, which a `Sequential` without a shape lacks."""
+    if getattr(model, which) is None:
+        raise AttributeError(f"Layer {model.name} is not connected, it has no {which} yet.")
+    return getattr(model, which)
 
 
 # ---- configs ----------------------------------------------------------------------------------
