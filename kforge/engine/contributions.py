@@ -1,11 +1,13 @@
 """What a layer adds to training beside its output: losses, updates of variables, metrics."""
 
+import contextlib
+
 from .. import lowering, metrics, symbolic
 from ..backend.values import as_list
 from ..symbolic import KerasTensor
 from ..variable import Variable
 
-__all__ = ["Contributions"]
+__all__ = ["CallUpdates", "Contributions"]
 
 
 class Contributions:
@@ -34,11 +36,12 @@ class Contributions:
         """Losses with the inputs that each depends on (None: on none)."""
         return self._losses + [pair for layer in self._sublayers() for pair in layer._all_losses()]
 
-    def _all_updates(self):
-        """Updates with the inputs that each depends on (None: on none)."""
-        if not self.trainable and not self.stateful:
+    def _all_updates(self, frozen=False):
+        """Updates with the inputs that each depends on (None: on none); with `frozen`, also those
+        of layers that are not trainable."""
+        if not (frozen or self.trainable or self.stateful):
             return []
-        nested = [pair for layer in self._sublayers() for pair in layer._all_updates()]
+        nested = [pair for layer in self._sublayers() for pair in layer._all_updates(frozen)]
         return self._updates + nested
 
     def add_loss(self, losses, inputs=None):
@@ -105,6 +108,34 @@ class Contributions:
     def get_updates_for(self, inputs=None):
         """Updates that depend on `inputs`; those that depend on none for None."""
         return _for_inputs(self._all_updates(), inputs)
+
+
+class CallUpdates:
+    """The updates that calls of a model as a layer made, and which were of trainable layers then.
+
+    In Keras that decides: where a layer is frozen after its model became part of another, its
+    statistics go on to move there; if it was frozen before, they stand still for good.
+    """
+
+    def __init__(self):
+        self._made = {}  # id of an update -> (update, its inputs), whether it moves
+
+    @contextlib.contextmanager
+    def of(self, model):
+        """Within this context, a call of `model` is recorded."""
+        before = {id(update) for update, _ in model._all_updates(True)}
+        yield
+        moving = {id(update) for update, _ in model._all_updates()}
+        for pair in model._all_updates(True):
+            key = id(pair[0])
+            if key not in before:
+                self._made[key] = pair, key in moving
+
+    def settled(self, found):
+        """`found`, {id: update and inputs} as layers are trainable now, but for updates of calls:
+        those that moved then."""
+        others = {key: pair for key, pair in found.items() if key not in self._made}
+        return {**others, **{key: pair for key, (pair, moves) in self._made.items() if moves}}
 
 
 def _for_inputs(pairs, inputs):

@@ -15,6 +15,7 @@ from ..training.data import model_device
 from ..training.methods import TrainingMethods
 from ..variable import to_numpy
 from .calls import phase_of_call
+from .contributions import CallUpdates
 from .inputs import Input
 from .layer import Layer, automatic_name, layers
 from .network import ends, graph_config, graph_from_config, run_graph, trace_graph
@@ -49,6 +50,7 @@ class Model(TrainingMethods, Layer):
             self._trainable = trainable
         vars(self).setdefault("_graph", None)
         vars(self).setdefault("_latest_run", None)
+        vars(self).setdefault("_call_updates", CallUpdates())
         if outputs is not None:
             self._set_graph(inputs, outputs)
 
@@ -246,11 +248,12 @@ class Model(TrainingMethods, Layer):
         found = self._losses + [pair for layer in self.layers for pair in layer._all_losses()]
         return list({id(pair[0]): pair for pair in found}.values())
 
-    def _all_updates(self):
-        if not self.trainable and not self.stateful:
+    def _all_updates(self, frozen=False):
+        if not (frozen or self.trainable or self.stateful):
             return []
-        found = self._updates + [pair for layer in self.layers for pair in layer._all_updates()]
-        return list({id(pair[0]): pair for pair in found}.values())
+        pairs = [pair for layer in self.layers for pair in layer._all_updates(frozen)]
+        found = {id(pair[0]): pair for pair in self._updates + pairs}
+        return list((found if frozen else self._call_updates.settled(found)).values())
 
     def _all_metrics(self):
         found = self._metrics + [m for layer in self.layers for m in layer._all_metrics()]
@@ -292,7 +295,8 @@ class Model(TrainingMethods, Layer):
             return run_graph(self._graph, inputs, masks)
         given, (last, found) = [*inputs, *masks], self._latest_run or ([], None)
         if len(last) != len(given) or any(a is not b for a, b in zip(last, given)):
-            found = run_graph(self._graph, inputs, masks)
+            with self._call_updates.of(self):
+                found = run_graph(self._graph, inputs, masks)
             self._latest_run = given, found
         return found
 
@@ -460,7 +464,8 @@ class Model(TrainingMethods, Layer):
 
     def __getstate__(self):
         graph = dict.fromkeys(("_inputs", "_outputs", "_compiled", "_latest_run"))
-        return {**super().__getstate__(), **graph, "_functions": {}, "_steps": {}}
+        fresh = {"_functions": {}, "_steps": {}, "_call_updates": CallUpdates()}
+        return {**super().__getstate__(), **graph, **fresh}
 
 
 layers.register(Model, "Functional", "Network", "Container")

@@ -161,9 +161,9 @@ class Bidirectional(Wrapper):
     def _sublayers(self):
         return [self.forward_layer, self.backward_layer]
 
-    def _all_updates(self):
+    def _all_updates(self, frozen=False):
         states = {id(s) for layer in self._sublayers() for s in layer.states}
-        pairs = super()._all_updates()
+        pairs = super()._all_updates(frozen)
         return [(u, on) for u, on in pairs if not (is_update(u) and id(u.op.args[1]) in states)]
 
     @property

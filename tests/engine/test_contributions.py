@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from kforge import backend as K
+from kforge import layers as L
 from kforge import losses, metrics
 from kforge.layers import Dense, Input, Layer, add
-from kforge.models import Model
+from kforge.models import Model, Sequential, clone_model
 
 X, Y = np.arange(1.0, 7.0).reshape(6, 1), np.zeros((6, 1))
 
@@ -111,3 +112,51 @@ def test_numbers_are_losses_too():
     assert len(model.losses) == 3
     model.compile("sgd", None)
     assert model.evaluate(X, verbose=0) == pytest.approx(3.5 + 2)
+
+
+def statistics_move(model, inner):
+    """Whether the inner model's weights change as the model is trained: [kernel..., statistics]."""
+    model.compile("sgd", "mse")
+    before = inner.get_weights()
+    shapes = (model.input_shape[1:], model.output_shape[1:])
+    model.fit(*(2 + np.random.rand(16, *s) for s in shapes), verbose=0)
+    moved = [bool((a != b).any()) for a, b in zip(before, inner.get_weights())]
+    return moved[0], moved[-1]
+
+
+def set_trainable(model, value):
+    for layer in model.layers:
+        layer.trainable = value
+
+
+NESTINGS = {
+    "sequential": lambda inner: Sequential([inner, L.Dense(1)]),
+    "deep": lambda inner: Sequential([Sequential([inner]), L.Dense(1)]),
+    "distributed": lambda inner: Sequential(
+        [L.TimeDistributed(inner, input_shape=(5, 4)), L.Dense(1)]
+    ),
+}
+
+
+@pytest.mark.parametrize("nest", NESTINGS.values(), ids=NESTINGS)
+def test_layers_frozen_after_their_model_was_nested_keep_moving_as_in_keras(nest):
+    def inner():
+        return Sequential([L.Dense(3, input_shape=(4,)), L.BatchNormalization()])
+
+    late = inner()
+    model = nest(late)
+    assert statistics_move(model, late) == (True, True)
+    set_trainable(late, False)
+    assert statistics_move(model, late) == (False, True)
+    copied = clone_model(model)  # of layers that are frozen from the start
+    assert statistics_move(copied, copied.layers[0]) == (False, False)
+    early = inner()
+    set_trainable(early, False)
+    model = nest(early)
+    assert statistics_move(model, early) == (False, False)
+    set_trainable(early, True)
+    assert statistics_move(model, early) == (True, False)
+    whole = inner()
+    model = nest(whole)
+    model.layers[0].trainable = False
+    assert statistics_move(model, whole) == (False, False)
