@@ -158,7 +158,8 @@ def creating(init):
     def __init__(self, name, mode=None, *args, **kwargs):
         if mode is None:
             is_new = isinstance(name, (str, bytes, os.PathLike)) and not os.path.exists(name)
-            mode = "a" if is_new and not kwargs.get("driver") else "r"
+            in_memory = kwargs.get("driver") == "core"
+            mode = "a" if is_new and (in_memory or not kwargs.get("driver")) else "r"
         init(self, name, mode, *args, **kwargs)
 
     return __init__

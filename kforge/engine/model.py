@@ -22,7 +22,7 @@ from .network import ends, graph_config, graph_from_config, run_graph, trace_gra
 from .node import Node, unpack
 from .rollback import all_or_nothing
 from .summary import html_summary, print_summary
-from .weights import unique
+from .weights import assign_all, unique
 
 __all__ = ["Model"]
 
@@ -150,6 +150,11 @@ class Model(TrainingMethods, Layer):
         return unpack([tuple(t.shape) for t in ends(self, "outputs")])
 
     @property
+    def input_spec(self):
+        """As many as inputs, each of which may be anything; None for a subclass."""
+        return [None] * len(self.inputs) if self._graph else None
+
+    @property
     def stateful(self):
         """Whether any layer keeps state between batches."""
         return any(layer.stateful for layer in self.layers)
@@ -231,8 +236,7 @@ class Model(TrainingMethods, Layer):
 
     def set_weights(self, weights):
         """Sets all weights; nothing changes if one does not fit (`ValueError`)."""
-        holder = _Weights(self.name, self._ordered_weights())
-        Layer.set_weights(holder, weights)
+        assign_all(self._ordered_weights(), weights, self.name)
 
     @property
     def losses(self):
@@ -326,6 +330,8 @@ class Model(TrainingMethods, Layer):
         shapes = input_shape if isinstance(input_shape, list) else [input_shape]
         if self._graph is None:
             raise NotImplementedError(f"Model {self.name}: define `compute_output_shape`.")
+        if len(shapes) != len(self.inputs):
+            raise ValueError(f"{self.name}: {len(self.inputs)} inputs, input_shape {input_shape}.")
         inputs = [
             symbolic.placeholder(shape, t.dtype, t._name) for shape, t in zip(shapes, self.inputs)
         ]
@@ -469,13 +475,6 @@ class Model(TrainingMethods, Layer):
 
 
 layers.register(Model, "Functional", "Network", "Container")
-
-
-class _Weights:
-    """What `Layer.set_weights` needs of a layer."""
-
-    def __init__(self, name, weights):
-        self.name, self.weights = name, weights
 
 
 def _model_arguments(*args, **kwargs):

@@ -1,6 +1,7 @@
 """`Sequential`: a model that is a chain of layers."""
 
 import itertools
+from typing import ClassVar
 
 from ..backend.values import as_list
 from ..registry import plain
@@ -23,6 +24,8 @@ class Sequential(Model):
 
     >>> model = Sequential([Dense(32, activation="relu", input_shape=(784,)), Dense(10)])
     """
+
+    _other_names: ClassVar = {**Model._other_names, "_layers": "_chain"}
 
     def __init__(self, layers=None, name=None):
         super().__init__(name=name or automatic_name(type(self).__name__))

@@ -9,7 +9,7 @@ from .. import config, constraints, initializers, lowering, regularizers, symbol
 from ..symbolic import Symbolic
 from ..variable import Variable, to_numpy
 
-__all__ = ["WeightHolder", "count_params", "disable_tracking", "unique"]
+__all__ = ["WeightHolder", "assign_all", "count_params", "disable_tracking", "unique"]
 
 
 class WeightHolder:
@@ -138,20 +138,7 @@ class WeightHolder:
 
     def set_weights(self, weights):
         """Sets the values of `weights`; nothing changes if one does not fit (`ValueError`)."""
-        params = self.weights
-        if len(params) != len(weights):
-            raise ValueError(
-                f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of '
-                f"length {len(weights)}, but the layer was expecting {len(params)} weights."
-            )
-        for p, w in zip(params, weights):
-            if tuple(p.shape) != np.shape(w):
-                raise ValueError(
-                    f"Layer weight shape {tuple(p.shape)} not compatible with provided weight "
-                    f"shape {np.shape(w)} (layer {self.name!r}, weight {p.name!r})."
-                )
-        for p, w in zip(params, weights):
-            p.assign(w)
+        assign_all(self.weights, weights, self.name)
 
     def count_params(self):
         """Number of scalars in the weights. Raises `RuntimeError` before they are made."""
@@ -161,6 +148,24 @@ class WeightHolder:
                 f"You can build it manually via: `{self.name}.build(batch_input_shape)`."
             )
         return count_params(self.weights)
+
+
+def assign_all(params, weights, name):
+    """Sets variables of the layer `name` to values; `ValueError` if there is one that does not fit,
+    and none is set."""
+    if len(params) != len(weights):
+        raise ValueError(
+            f'You called `set_weights(weights)` on layer "{name}" with a weight list of '
+            f"length {len(weights)}, but the layer was expecting {len(params)} weights."
+        )
+    for p, w in zip(params, weights):
+        if tuple(p.shape) != np.shape(w):
+            raise ValueError(
+                f"Layer weight shape {tuple(p.shape)} not compatible with provided weight "
+                f"shape {np.shape(w)} (layer {name!r}, weight {p.name!r})."
+            )
+    for p, w in zip(params, weights):
+        p.assign(w)
 
 
 def disable_tracking(func):

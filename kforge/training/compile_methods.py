@@ -35,6 +35,7 @@ class CompileMethods(Feeds):
 
     optimizer = None
     _compiled = None
+    _is_compiled = False
     _options = Options()
 
     def compile(
@@ -140,9 +141,26 @@ class CompileMethods(Feeds):
     @property
     def loss_functions(self):
         """The `Loss` of each output, None for one without; there is none before `compile`."""
+        return [endpoint.loss for endpoint in self._endpoints("endpoints")]
+
+    @property
+    def loss_weights_list(self):
+        """The weight of the loss of each output."""
+        return [endpoint.weight for endpoint in self._endpoints("endpoints")]
+
+    @property
+    def sample_weight_modes(self):
+        """ "temporal" or None for each output."""
+        return [endpoint.mode for endpoint in self._endpoints("endpoints")]
+
+    def _endpoints(self, which):
+        """All endpoints, those "trained" or those "fed"; `AttributeError` before `compile`."""
         if self._compiled is None:
-            raise AttributeError("loss_functions: the model is not compiled, or was not built yet.")
-        return [endpoint.loss for endpoint in self._compiled.endpoints]
+            raise AttributeError(
+                f"Model {self.name} has no losses, targets and sample weights yet: it is not "
+                "compiled, or not built."
+            )
+        return getattr(self._compiled, which)
 
     @property
     def metrics_names(self):
@@ -170,26 +188,31 @@ class CompileMethods(Feeds):
 
     @property
     def metrics(self):
-        """The metric objects."""
-        return self._compiled.metrics if self._compiled else []
+        """The metric objects, among which, as in Keras, are not the means of outputs' losses."""
+        if self._compiled is None:
+            return list(dict.fromkeys(metric for metric, _ in self._all_metrics()))
+        means = [endpoint.loss_metric for endpoint in self._compiled.endpoints]
+        return [metric for metric in self._compiled.metrics if metric not in means]
 
     @property
     def total_loss(self):
         """The symbolic loss; feed `inputs`, `targets` and `sample_weights` to compute it."""
-        self._require_compiled()
+        if self.optimizer is not None:
+            self._require_compiled()
+        self._endpoints("endpoints")
         return self._compiled.objective()[0]
 
     @property
     def targets(self):
         """Symbolic targets of the outputs that have a loss."""
-        return [e.target for e in self._compiled.trained]
+        return [e.target for e in self._endpoints("trained")]
 
     @property
     def sample_weights(self):
         """Symbolic sample weights of the outputs that have a loss."""
-        return [e.sample_weight for e in self._compiled.trained]
+        return [e.sample_weight for e in self._endpoints("trained")]
 
     def reset_metrics(self):
         """Metrics start anew."""
-        for metric in self.metrics:
+        for metric in self._compiled.metrics if self._compiled else []:
             metric.reset_states()

@@ -31,27 +31,31 @@ class Feeds:
 
     @property
     def _feed_targets(self):
-        return [endpoint.target for endpoint in self._compiled.fed]
+        return [endpoint.target for endpoint in self._endpoints("fed")]
 
     @property
     def _feed_sample_weights(self):
-        return [endpoint.sample_weight for endpoint in self._compiled.fed]
+        return [endpoint.sample_weight for endpoint in self._endpoints("fed")]
 
     @property
     def _feed_outputs(self):
-        return [endpoint.output for endpoint in self._compiled.fed]
+        return [endpoint.output for endpoint in self._endpoints("fed")]
 
     @property
     def _feed_output_names(self):
-        return [endpoint.name for endpoint in self._compiled.fed]
+        return [endpoint.name for endpoint in self._endpoints("fed")]
 
     @property
     def _feed_output_shapes(self):
-        return [endpoint.target_shape for endpoint in self._compiled.fed]
+        return [endpoint.target_shape for endpoint in self._endpoints("fed")]
+
+    @property
+    def _feed_sample_weight_modes(self):
+        return [endpoint.mode for endpoint in self._endpoints("fed")]
 
     @property
     def _feed_loss_fns(self):
-        return [endpoint.loss for endpoint in self._compiled.fed]
+        return [endpoint.loss for endpoint in self._endpoints("fed")]
 
     def _standardize_user_data(self, x, y=None, sample_weight=None, class_weight=None):
         """Inputs, targets and sample weights, checked: three lists of arrays.

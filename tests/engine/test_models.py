@@ -364,3 +364,42 @@ def test_names_that_torch_would_take_for_one():
     model.add(Dense(2, name="a_b"))
     with pytest.raises(ValueError, match=r'"a\.b" is used 2 times'):
         model.add(Dense(2, name="a.b"))
+
+
+def test_as_many_inputs_as_the_model_has():
+    a, b, x = Input((4,)), Input((4,)), Input((4,))
+    model = Model([a, b], add([a, b]), name="pair")
+    for wrong in (x, [x], [x, x, x]):
+        with pytest.raises(ValueError, match=r"Layer pair expects 2 inputs, but it received"):
+            model(wrong)
+    with pytest.raises(ValueError, match=r"pair: 2 inputs, input_shape \(None, 4\)"):
+        model.compute_output_shape((None, 4))
+    assert model.input_spec == [None, None] and Model().input_spec is None
+
+
+def test_what_a_model_does_not_have_yet():
+    model = Sequential([Dense(2)])
+    names = ("input", "output", "input_shape", "output_shape")
+    names += ("total_loss", "targets", "sample_weights", "loss_weights_list", "sample_weight_modes")
+    names += ("_feed_targets", "_feed_output_names")
+    assert not model._is_compiled and not any(hasattr(model, name) for name in names)
+    model.compile("sgd", "mse")
+    model.build((None, 4))
+    model.train_on_batch(X, X[:, :2])
+    assert all(hasattr(model, name) for name in names)
+    assert (model.loss_weights_list, model.sample_weight_modes) == ([1.0], [None])
+
+
+def test_private_layers_of_a_chain_begin_with_the_input():
+    model = Sequential([Dense(2, input_shape=(4,)), Dense(3)])
+    assert [type(layer).__name__ for layer in model._layers] == ["InputLayer", "Dense", "Dense"]
+
+
+def test_metrics_are_those_that_were_asked_for():
+    x = Input((4,))
+    model = Model(x, [Dense(2, name="p")(x), Dense(2, name="q")(x)])
+    model.add_metric(K.sum(x), name="sum")
+    assert [m.name for m in model.metrics] == ["sum"]
+    model.compile("sgd", "mse", metrics=["mae"])
+    assert [m.name for m in model.metrics] == ["p_mae", "q_mae", "sum"]
+    assert model.metrics_names == ["loss", "p_loss", "q_loss", "p_mae", "q_mae", "sum"]
