@@ -6,7 +6,8 @@ __all__ = ["Dimension", "GraphShape", "TensorShape"]
 
 
 class TensorShape(tuple):
-    """A static shape: a tuple of int or None."""
+    """A static shape: a tuple of int or None. Known sizes that are asked for one by one have a
+    `value`, as in TensorFlow 1."""
 
     __slots__ = ()
 
@@ -27,7 +28,9 @@ class TensorShape(tuple):
 
     def __getitem__(self, item):
         found = tuple.__getitem__(self, item)
-        return type(self)(found) if isinstance(item, slice) else found
+        if isinstance(item, slice):
+            return type(self)(found)
+        return found if found is None else Dimension(found)
 
 
 class Dimension(int):
@@ -60,7 +63,7 @@ class _UnknownDimension:
 
 
 class GraphShape(TensorShape):
-    """What `get_shape()` gives: its items have a `value`, as in TensorFlow 1."""
+    """What `get_shape()` gives: all its items have a `value`, unknown ones too."""
 
     __slots__ = ()
 

@@ -124,3 +124,10 @@ def test_known_batches_meet_unknown_ones_and_other_sizes():
     grid, feature_map = x(2, None, None, 3), x(None, None, None, 3)
     scaled = K.resize_images(feature_map, 2, 2, "channels_last")
     assert tuple((grid + scaled).shape) == (2, None, None, 3)
+
+
+def test_sizes_have_a_value_as_in_tensorflow():
+    shape = x(None, 3).shape
+    assert shape[1].value == shape[1] == 3 and shape[0] is None
+    assert tuple(K.reshape(x(None, 3), (-1, shape[1], 1)).shape) == (None, 3, 1)
+    assert [type(size) for size in shape[1:]] == [int] and shape.as_list() == [None, 3]

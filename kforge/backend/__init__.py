@@ -32,3 +32,9 @@ from .session import _get_available_gpus, _is_tf_1
 from .shapes import *
 from .values import typed_tensor as _to_tensor
 from .variables import *
+
+
+def __getattr__(name):
+    if name == "_BACKEND":  # before Keras 2.3
+        return backend()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

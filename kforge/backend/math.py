@@ -204,13 +204,13 @@ def all(x, axis=None, keepdims=False):
 
 
 def argmax(x, axis=-1):
-    """Index of the first maximum along an axis."""
-    return torch.argmax(tensor(x), dim=axis)
+    """Index of the first maximum along an axis; None is the first axis, as in Keras."""
+    return torch.argmax(tensor(x), dim=axis or 0)
 
 
 def argmin(x, axis=-1):
-    """Index of the first minimum along an axis."""
-    return torch.argmin(tensor(x), dim=axis)
+    """Index of the first minimum along an axis; None is the first axis, as in Keras."""
+    return torch.argmin(tensor(x), dim=axis or 0)
 
 
 def cumsum(x, axis=0):

@@ -31,7 +31,7 @@ class LearningRateScheduler(Callback):
             )
         K.set_value(self.model.optimizer.lr, lr)
         if self.verbose > 0:
-            text = f"LearningRateScheduler reducing learning rate to {lr}."
+            text = f"LearningRateScheduler setting learning rate to {lr}."
             print(f"\nEpoch {epoch + 1:05d}: {text}")
 
     def on_epoch_end(self, epoch, logs=None):

@@ -37,6 +37,7 @@ NAMES = {
     "collections": " ".join(f"{n}=collections.abc:{n}" for n in collections.abc.__all__),
     "fractions": "gcd=math:gcd",
     "h5py:Dataset": "value=.dataset_value",
+    "h5py:File": "fid=id",
     "inspect": "getargspec=.getargspec",
     "matplotlib.cm": "cmap_d=matplotlib.cm:_colormaps get_cmap=.get_cmap",
     "matplotlib.style:library": "seaborn=seaborn-v0_8 "

@@ -141,14 +141,14 @@ def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, val
     results = Results(model._compiled)
     names = list(results.names)
     logged = names + [f"val_{n}" for n in names] if validation is not None else names
+    sizes = {"samples": train.samples, "batch_size": train.batch_size}
     hooks = cbks.configure(
         callbacks,
         model,
+        **(sizes if train.samples is not None else {}),  # as in Keras, absent where not known
         do_validation=validation is not None,
         epochs=epochs,
         steps=train.steps if train.counts_steps else None,
-        samples=train.samples,
-        batch_size=train.batch_size,
         verbose=verbose,
         metrics=logged,
         count_mode="steps" if train.counts_steps else "samples",

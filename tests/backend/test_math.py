@@ -120,3 +120,9 @@ def test_batch_dot_where_sizes_are_not_known():
     np.testing.assert_allclose(K.function([weights, sequence], [context])([w, s])[0], w @ s, 1e-5)
     with pytest.raises(ValueError, match="there are no such axes"):
         K.batch_dot(weights, sequence, axes=(3, 1))
+
+
+@pytest.mark.parametrize("find, expected", [(K.argmax, [1, 0, 1]), (K.argmin, [0, 1, 0])])
+def test_extremes_along_no_axis_are_those_along_the_first(find, expected):
+    x = K.constant([[1.0, 4.0, 0.0], [3.0, 2.0, 9.0]])
+    np.testing.assert_array_equal(K.eval(find(x, axis=None)), expected)

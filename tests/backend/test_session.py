@@ -262,3 +262,8 @@ def test_function_takes_the_arrays_of_nested_lists():
     )
     assert double(([ones], [], []))[0].tolist() == [[2, 2]] * 3
     assert double([[[1, 2], [3, 4]]])[0].tolist() == [[2, 4], [6, 8]]
+
+
+def test_the_name_of_the_backend_before_keras_2_3():
+    assert K._BACKEND == K.backend()
+    assert not hasattr(K, "_no_such_name")

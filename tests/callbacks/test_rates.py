@@ -22,7 +22,7 @@ class TestLearningRateScheduler:
 
     def test_verbose(self, capsys):
         train(Model(), [LearningRateScheduler(lambda epoch: 0.5, verbose=1)], [{}])
-        text = "\nEpoch 00001: LearningRateScheduler reducing learning rate to 0.5.\n"
+        text = "\nEpoch 00001: LearningRateScheduler setting learning rate to 0.5.\n"
         assert capsys.readouterr().out == text
 
     def test_no_float(self):

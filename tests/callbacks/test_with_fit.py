@@ -120,3 +120,16 @@ def test_each_callback_understands_both_spellings(given, other, tmp_path, capsys
     out = capsys.readouterr().out
     assert f"val_{given}: " in out and f"val_{other} improved from -inf" in out
     assert f" {other}: " not in out
+
+
+def test_sizes_that_are_not_known_are_no_parameters():
+    class Seen(Callback):
+        def on_train_begin(self, logs=None):
+            seen.append({k: v for k, v in self.params.items() if k in ("samples", "batch_size")})
+
+    seen, x, y = [], np.ones((6, 4)), np.ones((6, 2))
+    model = Sequential([Dense(2, input_shape=(4,))])
+    model.compile("sgd", "mse")
+    model.fit(x, y, batch_size=3, verbose=0, callbacks=[Seen()])
+    model.fit_generator(iter([(x, y)]), steps_per_epoch=1, verbose=0, callbacks=[Seen()])
+    assert seen == [{"samples": 6, "batch_size": 3}, {}]

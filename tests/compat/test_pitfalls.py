@@ -94,6 +94,8 @@ def test_h5py(restored, tmp_path):
     path = tmp_path / "features.h5"
     with h5py.File(tmp_path / "memory.h5", driver="core", backing_store=False) as f:
         f["x"] = 1
+        f.flush()
+        assert len(f.fid.get_file_image()) > 100
     with h5py.File(path) as f:  # created, as with h5py 2
         f["x"] = np.arange(3)
         f["n"] = 5
