@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-__all__ = ["Logs", "Number", "other_spelling"]
+__all__ = ["Logs", "Number", "listed", "other_spelling"]
 
 
 # Metrics, before 2.3 under their full names ("acc" for accuracy), since then as they were given.
@@ -25,6 +25,23 @@ def other_spelling(name):
     return match and f"{match[1] or ''}{_OTHER[match[2]]}{match[3] or ''}"
 
 
+# What Keras called those of `weighted_metrics` before 2.3.
+_WEIGHTED = re.compile(r"(.*_)?weighted_(.+)")
+
+
+def listed(name, names):
+    """The one of `names` that a value is listed under which some Keras called `name`, else None.
+
+    Weighted metrics have the number 1 if there is one of the same name without weights.
+    """
+    candidates = [name]
+    match = _WEIGHTED.fullmatch(name) if isinstance(name, str) else None
+    if match:
+        plain = f"{match[1] or ''}{match[2]}"
+        candidates += [f"{plain}_1", plain]
+    return next((n for c in candidates for n in (c, other_spelling(c)) if n in names), None)
+
+
 class Number(np.float64):
     """A value that a loop reports: a Python float that is a NumPy scalar too, as in Keras.
 
@@ -39,19 +56,19 @@ class Number(np.float64):
 
 
 class Logs(dict):
-    """A dictionary of values by name that also answers to the other spelling of metrics.
+    """A dictionary of values that also answers to what other versions of Keras call a metric.
 
     Each value is listed once, under the name that it was given.
     """
 
     def __missing__(self, name):
-        other = other_spelling(name)
-        if other is None or not dict.__contains__(self, other):
+        found = listed(name, self.keys())
+        if found is None:
             raise KeyError(name)
-        return dict.__getitem__(self, other)
+        return dict.__getitem__(self, found)
 
     def __contains__(self, name):
-        return dict.__contains__(self, name) or dict.__contains__(self, other_spelling(name))
+        return dict.__contains__(self, name) or listed(name, self.keys()) is not None
 
     def get(self, name, default=None):
         """The value, or `default`."""

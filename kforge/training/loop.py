@@ -9,7 +9,7 @@ import torch
 
 from .. import callbacks as cbks
 from .. import lowering, parallel, tuning
-from ..callbacks.logs import Number, other_spelling
+from ..callbacks.logs import Number, listed
 from ..compat.arguments import user_level
 from ..symbolic import Symbolic
 from .data import model_device
@@ -49,7 +49,7 @@ class LazyLogs(MutableMapping):
         if key in self._values:
             return self._values[key]
         found = self._fill()
-        return found[key if key in found else other_spelling(key) or key]
+        return found[listed(key, found) or key]
 
     def __setitem__(self, key, value):
         self._values[key] = value

@@ -57,3 +57,10 @@ def test_a_number_is_a_float_and_a_numpy_scalar():
     assert isinstance(number, float) and number.dtype == "float64" and number[()] == 0.1
     assert f"{[number]} {number:.2f}" == "[0.1] 0.10" and json.dumps(number) == "0.1"
     assert type(pickle.loads(pickle.dumps(number))) is np.float64
+
+
+def test_names_of_weighted_metrics_before_keras_2_3():
+    logs = Logs(acc=0.5, acc_1=0.7, val_out_mae=0.2)
+    assert logs["weighted_acc"] == logs["weighted_accuracy"] == 0.7 and logs["acc"] == 0.5
+    assert logs["val_out_weighted_mean_absolute_error"] == 0.2
+    assert "weighted_loss" not in logs and "weighted_" not in logs
