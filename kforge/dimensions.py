@@ -16,7 +16,11 @@ class TensorShape(tuple):
         return [*tuple.__iter__(self)]
 
     ndims = rank = property(len, doc="Number of dimensions.")
-    dims = property(list, doc="The dimensions as a list.")
+
+    @property
+    def dims(self):
+        """The dimensions as a list, of which each has a `value`."""
+        return [*map(_dimension, self.as_list())]
 
     def is_fully_defined(self):
         """Whether no dimension is unknown."""

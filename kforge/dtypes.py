@@ -14,7 +14,8 @@ class DType:
     """A torch dtype that answers as TensorFlow's do: ``x.dtype.name``, ``x.dtype.base_dtype``.
 
     It equals whatever `torch_dtype` takes for the same type, names and torch's own among them, and
-    has the attributes of torch's too. There is one for each type: see `of`.
+    has the attributes of torch's too. There is one for each type: see `of`. `torch` is what torch's
+    own functions take.
     """
 
     def __init__(self, torch_dtype):
@@ -74,19 +75,20 @@ class DType:
 
     @property
     def min(self):
-        """The least number, a NumPy scalar."""
+        """The least number: an int, or a NumPy scalar."""
         return self._limit("min")
 
     @property
     def max(self):
-        """The greatest number, a NumPy scalar."""
+        """The greatest number: an int, or a NumPy scalar."""
         return self._limit("max")
 
     def _limit(self, which):
         if self.is_bool:
             return which == "max"
-        info = torch.finfo if self.is_floating else torch.iinfo
-        return self.as_numpy_dtype(getattr(info(self.torch), which))
+        if self.is_integer:
+            return getattr(torch.iinfo(self.torch), which)
+        return self.as_numpy_dtype(getattr(torch.finfo(self.torch), which))
 
     def is_compatible_with(self, other):
         """Whether the other is the same type."""
