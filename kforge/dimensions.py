@@ -34,13 +34,16 @@ class TensorShape(tuple):
         found = tuple.__getitem__(self, item)
         if isinstance(item, slice):
             return type(self)(found)
-        return found if found is None else Dimension(found)
+        return found if found is None else _dimension(found)
 
 
 class Dimension(int):
-    """A size that says so in TensorFlow 1's way too: `value`."""
+    """A size that says so in TensorFlow 1's way too: `value`. Pickles and copies are int."""
 
     value = property(int, doc="The size.")
+
+    def __reduce__(self):
+        return int, (int(self),)
 
 
 class _UnknownDimension:
@@ -80,4 +83,6 @@ class GraphShape(TensorShape):
 
 
 def _dimension(size):
-    return _UnknownDimension() if size is None else Dimension(size)
+    if size is None:
+        return _UnknownDimension()
+    return Dimension(size) if type(size) is int else size  # in exports some are symbolic

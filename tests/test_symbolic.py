@@ -1,5 +1,7 @@
 """Symbolic tensors: what is recorded, and the shapes that are found."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -131,4 +133,5 @@ def test_sizes_have_a_value_as_in_tensorflow():
     assert shape[1].value == shape[1] == 3 and shape[0] is None
     assert tuple(K.reshape(x(None, 3), (-1, shape[1], 1)).shape) == (None, 3, 1)
     assert [size.value for size in shape.dims] == [None, 3]
+    assert type(pickle.loads(pickle.dumps(shape[1]))) is int
     assert [type(size) for size in shape[1:]] == [int] and shape.as_list() == [None, 3]
