@@ -6,6 +6,7 @@ nothing is ever imported by a name that a file supplied.
 """
 
 import contextlib
+import functools
 import inspect
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ __all__ = [
     "Configurable",
     "CustomObjectScope",
     "Registry",
+    "argument_names",
     "checking_config",
     "custom_object_scope",
     "get_custom_objects",
@@ -247,10 +249,16 @@ def _arguments(cls):
     package = __name__.partition(".")[0] + "."
     for base in cls.__mro__:
         if "__init__" in vars(base) and base.__module__.startswith(package):
-            kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-            parameters = inspect.signature(base.__init__).parameters.values()
-            return [p.name for p in parameters if p.kind in kinds and p.name != "self"]
-    return []
+            return argument_names(base.__init__)
+    return ()
+
+
+@functools.cache
+def argument_names(init):
+    """Names of the arguments of a constructor."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(init).parameters.values()
+    return tuple(p.name for p in parameters if p.kind in kinds and p.name != "self")
 
 
 def class_around(module, name, base, fn, arguments):

@@ -22,7 +22,7 @@ from ..config import automatic_name
 from ..devices import current_device
 from ..dtypes import dtype_name
 from ..placement import move
-from ..registry import Registry, has_arg
+from ..registry import Registry, argument_names, has_arg
 from ..symbolic import KerasTensor, Symbolic, as_tensor
 from ..variable import Variable, recorded
 from .calls import CallRecord
@@ -165,7 +165,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         found, names, absent = self._base_config(), {}, set(self._unlisted)
         for cls in reversed(type(self).__mro__):
             if "__init__" in vars(cls) and "_built_in" in vars(cls):
-                names.update(dict.fromkeys(_own_arguments(cls)))
+                names.update(dict.fromkeys(argument_names(cls.__init__)))
                 absent.update(getattr(cls.__init__, "without", ()))
         for name in names:
             if name not in absent:
@@ -354,12 +354,6 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             raise error
 
     __hash__ = object.__hash__
-
-
-def _own_arguments(cls):
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = inspect.signature(cls.__init__).parameters.values()
-    return [p.name for p in parameters if p.kind in kinds and p.name != "self"]
 
 
 def _as_shape(shape):
