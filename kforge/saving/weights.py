@@ -1,5 +1,6 @@
 """Weights of models in files: layer by layer in order, or by the names of layers."""
 
+import itertools
 import math
 import os
 import warnings
@@ -147,7 +148,7 @@ def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=Fa
 
 def _is_of_parallel(reader, model):
     """Whether a group has the weights of a model that contains `model` and no others."""
-    saved = [entry for entry in saved_layers(reader) if entry.names]
+    saved = list(itertools.islice((entry for entry in _each_layer(reader) if entry.names), 2))
     return (
         len(saved) == 1
         and len(saved[0].names) == len(model.weights)
@@ -176,6 +177,10 @@ def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=Fals
 
 def saved_layers(reader):
     """The layers in the group of a reader, in order, as `_Saved`."""
+    return list(_each_layer(reader))
+
+
+def _each_layer(reader):
     names = reader.names("layer_names")
     if names is None:
         hint = ""
@@ -187,7 +192,8 @@ def saved_layers(reader):
         raise ValueError(
             f"{reader.where()} has no weights of a Keras model: no `layer_names`.{hint}"
         )
-    return [_Saved(name, reader.group(name)) for name in names]
+    for name in names:
+        yield _Saved(name, reader.group(name))
 
 
 def source_of(reader, reshape=False, version=None):
