@@ -1,7 +1,8 @@
 """How close is `fit` to a hand-written loop?
 
 Trains the same networks through kforge, through the tightest eager PyTorch loop and through a usual
-one (see `loops.py`), in one process, the three taking turns; prints medians and their ratios.
+one (see `loops.py`), in one process, the three taking turns; prints medians and their ratios. With
+one thread (OMP_NUM_THREADS=1), times are the processor's, which others on the machine disturb less.
 
     python benchmarks/fit.py [--rounds 9] [--only mlp] [--save FILE]
 """
@@ -87,9 +88,10 @@ def make_model(name, optimizer):
 
 
 def timed(function):
-    start = time.perf_counter()
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    start = clock()
     function()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def compare(contestants, rounds):
