@@ -303,7 +303,7 @@ class Builder:
         self.inputs, self.phase = list(inputs), phase
         self.graph = fx.Graph()
         self.nodes = {}  # Op, (Op, index) or id(tensor) -> fx node
-        self.captured, self.homes = [], {}  # tensors that the graph holds; {node: device} of them
+        self.held, self.captured, self.homes = [], [], {}  # leaves, their tensors, {node: device}
         self.tracked = set()
         self.changes = []
 
@@ -337,7 +337,7 @@ class Builder:
         self.create_graph = create_graph or (len(grads) > 1 and _nested(grads))
         sizes = placement.sizes_among(order, outputs)
         self.place(order, outputs, sizes)
-        self.home = placement.home_of(order, set(self.homes.values()), sizes)
+        self.home = placement.home_of(order, self.held, sizes)
         for op in order:
             self.emit(op)
             if self.home is not None and op.func not in _UNPLACED:
@@ -361,6 +361,7 @@ class Builder:
         for leaf in held + leaves(outputs):
             tensor = leaf.native if isinstance(leaf, Variable) else leaf
             if isinstance(tensor, torch.Tensor) and id(tensor) not in self.nodes:
+                self.held.append(leaf)
                 self.nodes[id(tensor)] = self.hold(tensor)
         for key in [k for k in self.nodes if k in self.tracked]:
             self.nodes[key] = self.graph.call_function(_track, (self.nodes[key],))

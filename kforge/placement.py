@@ -58,12 +58,15 @@ def constants_for(sizes, order):
     return [tensor for op, tensor in used[True].items() if op not in used[False]]
 
 
-def home_of(order, homes, sizes):
-    """The device of the operations that no scope places; None if all are there where the tensors
-    of the graph are, which are at `homes`."""
+def home_of(order, held, sizes):
+    """The device of the operations that no scope places: that of the variables, if it is one, else
+    the default. None if all that the graph needs is there, which holds the variables and tensors
+    `held`; variables that are numbers, such as learning rates, may be anywhere."""
+    owned = {x.device for x in held if isinstance(x, symbolic.Symbolic) and x.native.dim()}
+    others = {x.device for x in held if isinstance(x, torch.Tensor)}
     scoped = any(op.device is not None for op in order)
-    home = next(iter(homes)) if len(homes) == 1 and not scoped else devices.default_device()
-    return home if scoped or len(homes) > 1 or (sizes and home != HOST) else None
+    home = owned.pop() if len(owned) == 1 and not scoped else devices.default_device()
+    return home if scoped or (owned | others) - {home} or (sizes and home != HOST) else None
 
 
 def mark(node, op, home, is_size):

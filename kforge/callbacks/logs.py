@@ -55,6 +55,9 @@ class Number(np.float64):
         return np.float64, (float(self),)
 
 
+Number.__name__ = Number.__qualname__ = "float64"  # scripts and reports show the type by name
+
+
 class Logs(dict):
     """A dictionary of values that also answers to what other versions of Keras call a metric.
 

@@ -292,16 +292,18 @@ class Model(TrainingMethods, Layer):
         keys = [x.key if isinstance(x, KerasTensor) else None for x in inputs]
         return keys == [t.key for t in self.inputs]
 
-    def _run(self, inputs, mask):
+    def _run(self, inputs, mask, of_call=True):
         """`run_graph`, once for the same tensors: a second run would update statistics twice."""
         masks = [None] * len(inputs) if mask is None else as_list(mask)
         if symbolic.is_executing():
             return run_graph(self._graph, inputs, masks)
-        given, (last, found) = [*inputs, *masks], self._latest_run or ([], None)
-        if len(last) != len(given) or any(a is not b for a, b in zip(last, given)):
+        given, (last, at, found) = [*inputs, *masks], self._latest_run or ([], None, None)
+        same = len(last) == len(given) and all(a is b for a, b in zip(last, given))
+        phase = settings.fixed_learning_phase() if of_call else at
+        if not same or phase != at:
             with self._call_updates.of(self):
                 found = run_graph(self._graph, inputs, masks)
-            self._latest_run = given, found
+            self._latest_run = given, phase, found
         return found
 
     def run_internal_graph(self, inputs, masks=None):
@@ -323,7 +325,7 @@ class Model(TrainingMethods, Layer):
         own = [t._keras_mask for t in self.outputs]
         if all(m is None for m in masks) and (self._is_own(inputs) or own == [None] * len(own)):
             return unpack(own)
-        return unpack(self._run(inputs, mask)[1])
+        return unpack(self._run(inputs, mask, of_call=False)[1])
 
     def compute_output_shape(self, input_shape):
         """Shapes of the outputs for inputs of these shapes."""

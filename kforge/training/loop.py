@@ -255,6 +255,7 @@ def evaluate(model, batches, results=None, hooks=None):
         total, count, last = run_epoch(step, batches.epoch(), begin, end, results)
     loss = last if batches.last_loss or total is None else total / count
     found = results.in_order(loss) if total is not None else []
+    found = [float(v) if isinstance(v, Number) else v for v in found]  # as Keras gives them
     if hooks is not None:
         hooks.on_test_end()
     return found

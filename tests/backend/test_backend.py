@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from kforge import backend as K
+from kforge.devices import current_device
 from tests import golden
 
 
@@ -60,8 +61,8 @@ def test_one_result_for_every_kind_of_argument(name):
         "array": K.eval(function(X)),
         "variable": K.eval(function(K.variable(X))),
         "fed": K.function([x], [function(x)])([X])[0],
-        "eager": K.eager(function)(torch.tensor(X)).numpy(),
-        "eager variable": K.eager(function)(K.variable(X)).detach().numpy(),
+        "eager": K.eager(function)(torch.tensor(X, device=current_device())).cpu().numpy(),
+        "eager variable": K.eager(function)(K.variable(X)).detach().cpu().numpy(),
     }
     for kind, value in found.items():
         np.testing.assert_allclose(value, wanted, atol=1e-6, err_msg=kind)

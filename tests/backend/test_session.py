@@ -8,6 +8,7 @@ import torch
 
 from kforge import backend as K
 from kforge.backend import session
+from kforge.devices import current_device
 
 A = np.arange(6, dtype="float32").reshape(2, 3)
 
@@ -181,7 +182,7 @@ def test_gradients_in_code_that_runs_on_values():
     def run(x):
         return K.gradients(K.sum(w * x * x), [w, x])
 
-    gw, gx = run(torch.tensor([3.0, 4.0], requires_grad=True))
+    gw, gx = run(torch.tensor([3.0, 4.0], device=current_device(), requires_grad=True))
     assert gw.tolist() == [9, 16] and gx.tolist() == [6, 16]
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 import kforge
 
@@ -94,7 +93,7 @@ def test_gradients_of_gradients_and_jacobians(tf):
         tape.watch(x)
         y = x * x
     assert tape.jacobian(y, x).tolist() == [[2.0, 0.0], [0.0, 4.0]]
-    assert tape.gradient(y, [x, v], output_gradients=torch.tensor([1.0, 10.0]))[1] is None
+    assert tape.gradient(y, [x, v], output_gradients=y)[1] is None
     assert tape.gradient(y, v, unconnected_gradients="zero").tolist() == [0.0, 0.0]
     with pytest.raises(TypeError, match="compute it within the tape"):
         tape.gradient(y, tf.placeholder("float32", [2]))
