@@ -22,8 +22,9 @@ class BackupAndRestore(Callback):
     by the same script gives the same weights, bit for bit, as one that was not. `save_freq` is
     "epoch" or a number of batches. When the training ends, the backup is deleted, unless
     `delete_checkpoint` is false. Logs of an epoch that was interrupted are of its remaining
-    batches, and callbacks that compare losses judge by those. Generators must by themselves give the batches that come next. In several processes
-    the first writes, all restore, and dropout begins anew in the others.
+    batches, and callbacks that compare losses judge by those. Generators must by themselves give
+    the batches that come next. In several processes the first writes, all restore, and dropout
+    begins anew in the others.
 
     >>> model.fit(x, y, epochs=50, callbacks=[BackupAndRestore("backup")])
     """
