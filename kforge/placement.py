@@ -50,6 +50,8 @@ def sizes_among(order, outputs):
 
 def constants_for(sizes, order):
     """The tensors of constants that are used for nothing but `sizes`."""
+    if not sizes:
+        return []
     used = {True: {}, False: {}}
     for op in order:
         for x in _tensors([op.args, op.kwargs]):

@@ -8,6 +8,7 @@ from .arrays import one_hot
 from .layers import FUNCTIONS, batch_normalization, dropout
 from .numeric import add_n
 from .scopes import GraphKeys, add_to_collection, get_collection, get_variable, variable_scope
+from .spatial import FORMATS
 from .values import convert, tensor
 
 __all__ = ["CONTRIB"]
@@ -129,7 +130,7 @@ def _convolution(function):
             kernel_size,
             strides=stride,
             padding=padding,
-            data_format="channels_first" if data_format == "NCHW" else None,
+            data_format=_keras_format(data_format),
             dilation_rate=rate,
             use_bias=biases_initializer is not None and normalizer_fn is None,
             kernel_initializer=weights_initializer or xavier_initializer(),
@@ -150,12 +151,17 @@ def _scope_name(scope, default):
     return getattr(scope, "name", scope) or session._session.graph.unique(default)
 
 
+def _keras_format(data_format):
+    return None if data_format is None else FORMATS[data_format]
+
+
 def _pooling(function):
     def pooling(
         inputs, kernel_size, stride=2, padding="VALID", data_format=None,
         outputs_collections=None, scope=None,
     ):  # fmt: skip
-        return FUNCTIONS[function](inputs, kernel_size, stride, padding)
+        data_format = _keras_format(data_format)
+        return FUNCTIONS[function](inputs, kernel_size, stride, padding, data_format)
 
     pooling.__doc__ = f"`tf.layers.{function}`."
     return pooling
@@ -197,6 +203,8 @@ def batch_norm(
         trainable=trainable,
         name=_scope_name(scope, "BatchNorm"),
         reuse=reuse,
+        **{f"{k}_initializer": v for k, v in (param_initializers or {}).items()},
+        **{f"{k}_regularizer": v for k, v in (param_regularizers or {}).items()},
     )
     if updates_collections is None:
         new = get_collection(GraphKeys.UPDATE_OPS)[len(updates) :]
