@@ -8,7 +8,7 @@ import math
 import torch
 
 from .. import devices, lowering, symbolic
-from ..registry import Registry
+from ..registry import Configurable, Registry
 from ..symbolic import KerasTensor, Symbolic
 
 __all__ = [
@@ -64,7 +64,6 @@ class LearningRateSchedule:
     """
 
     takes_numbers = False
-    settings = ()
     _function = None
 
     def __init__(self):
@@ -84,10 +83,8 @@ class LearningRateSchedule:
         return float(self._function.run([torch.tensor(float(step))])[0])
 
     def get_config(self):
-        """The arguments."""
-        if type(self).get_config is LearningRateSchedule.get_config and not self.settings:
-            raise NotImplementedError(f"{type(self).__name__} has no `get_config`.")
-        return {name: getattr(self, name) for name in (*self.settings, "name")}
+        """The arguments: subclasses say which."""
+        raise NotImplementedError(f"{type(self).__name__} has no `get_config`.")
 
     @classmethod
     def from_config(cls, config):
@@ -95,12 +92,12 @@ class LearningRateSchedule:
         return cls(**config)
 
 
-class _Decay(LearningRateSchedule):
+class _Decay(Configurable, LearningRateSchedule):
     takes_numbers = True
 
-    def _set(self, **settings):
-        vars(self).update(settings)
-        self.settings = tuple(name for name in settings if name != "name")
+    def _keep(self, arguments):
+        """Stores the arguments of a constructor (its `locals()`) as attributes of these names."""
+        vars(self).update({k: v for k, v in arguments.items() if k != "self"})
 
     def _steps(self, step):
         """Steps in units of `decay_steps`; whole ones with `staircase`."""
@@ -112,13 +109,7 @@ class ExponentialDecay(_Decay):
     """``rate * decay_rate ** (step / decay_steps)``; with `staircase`, of whole quotients."""
 
     def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
-        self._set(
-            initial_learning_rate=initial_learning_rate,
-            decay_steps=decay_steps,
-            decay_rate=decay_rate,
-            staircase=staircase,
-            name=name,
-        )
+        self._keep(locals())
 
     def __call__(self, step):
         return self.initial_learning_rate * _power(self.decay_rate, self._steps(step))
@@ -147,7 +138,7 @@ class PiecewiseConstantDecay(_Decay):
                 "The length of boundaries should be 1 less than the length of values. Got "
                 f"{len(boundaries)} and {len(values)}."
             )
-        self._set(boundaries=boundaries, values=values, name=name)
+        self._keep(locals())
 
     def __call__(self, step):
         step, found = _float(step), self.values[-1]
@@ -174,14 +165,7 @@ class PolynomialDecay(_Decay):
         cycle=False,
         name=None,
     ):
-        self._set(
-            initial_learning_rate=initial_learning_rate,
-            decay_steps=decay_steps,
-            end_learning_rate=end_learning_rate,
-            power=power,
-            cycle=cycle,
-            name=name,
-        )
+        self._keep(locals())
 
     def __call__(self, step):
         step, total = _float(step), float(self.decay_steps)
@@ -199,12 +183,7 @@ class CosineDecay(_Decay):
     """Half a cosine from the rate to `alpha` times it: Loshchilov and Hutter, arXiv:1608.03983."""
 
     def __init__(self, initial_learning_rate, decay_steps, alpha=0.0, name=None):
-        self._set(
-            initial_learning_rate=initial_learning_rate,
-            decay_steps=decay_steps,
-            alpha=alpha,
-            name=name,
-        )
+        self._keep(locals())
 
     def __call__(self, step):
         part = _minimum(_float(step), float(self.decay_steps)) / self.decay_steps
@@ -218,14 +197,7 @@ class CosineDecayRestarts(_Decay):
     def __init__(
         self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name=None
     ):
-        self._set(
-            initial_learning_rate=initial_learning_rate,
-            first_decay_steps=first_decay_steps,
-            t_mul=t_mul,
-            m_mul=m_mul,
-            alpha=alpha,
-            name=name,
-        )
+        self._keep(locals())
 
     def __call__(self, step):
         part = _float(step) / self.first_decay_steps
