@@ -127,8 +127,9 @@ def _download(origin, path, file_hash, algorithm):
             )
         if fcntl is None:
             part.close()
+        # The note goes first: once renamed, a file of the old name is somebody else's.
+        _remove(_note(part))
         os.replace(part.name, path)
-        _forget(part)
 
 
 @contextlib.contextmanager
@@ -139,8 +140,9 @@ def _exclusive(name):
         if fcntl is not None:
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(file, fcntl.LOCK_EX)
-        if os.path.exists(name) and os.path.samestat(os.fstat(file.fileno()), os.stat(name)):
-            break
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(name)):
+                break
         file.close()  # it was finished and renamed while this process waited
     try:
         yield file
@@ -154,9 +156,13 @@ def _note(part):
 
 def _forget(part):
     """Removes an unfinished download, and the note on where it is from."""
-    for name in (part.name, _note(part)):
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(name)
+    _remove(part.name)
+    _remove(_note(part))
+
+
+def _remove(name):
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(name)
 
 
 def _transfer(origin, part):
