@@ -304,7 +304,7 @@ def per_output(given, names, what):
     if isinstance(given, (list, tuple)):
         if len(given) != len(names):
             raise ValueError(
-                f"When passing a list as {what}, it should have one entry per model outputs. The "
+                f"When passing a list as {what}, it should have one entry per model output. The "
                 f"model has {len(names)} outputs, but you passed {what}={given}"
             )
         return list(given)
@@ -322,70 +322,37 @@ def _warn_of_missing(names):
 
 def prepare_loss_weights(output_names, loss_weights=None):
     """The weight of the loss of each output, 1 where none is given."""
-    if loss_weights is None:
-        return [1.0] * len(output_names)
-    if isinstance(loss_weights, dict):
-        found = per_output(loss_weights, output_names, "loss_weights")
-        return [1.0 if weight is None else weight for weight in found]
-    if not isinstance(loss_weights, list):
+    if not isinstance(loss_weights, (list, dict, type(None))):
         raise TypeError(
-            f"Could not interpret loss_weights argument: {loss_weights} - expected a list of dicts."
+            f"Could not interpret loss_weights argument: {loss_weights} - expected a list of "
+            "numbers, or a dictionary of them by output."
         )
-    if len(loss_weights) != len(output_names):
-        raise ValueError(
-            "When passing a list as loss_weights, it should have one entry per model output. The "
-            f"model has {len(output_names)} outputs, but you passed loss_weights={loss_weights}"
-        )
-    return list(loss_weights)
+    found = per_output(loss_weights, output_names, "loss_weights")
+    return [1.0 if weight is None else weight for weight in found]
 
 
 def metrics_of(given, index, names):
     """The metrics of output `index`: of a list for all, a list of lists, or a dictionary."""
     if not given:
         return []
-    if isinstance(given, dict):
-        unknown = [k for k in given if k not in names]
-        if unknown:
-            raise ValueError(
-                f"Unknown entries in metrics dictionary: {unknown}. Only expected following keys: "
-                f"{names}"
-            )
-        found = given.get(names[index])
-    elif not isinstance(given, (list, tuple)):
+    if not isinstance(given, (list, tuple, dict)):
         raise TypeError(
             "Type of `metrics` argument not understood. Expected a list or a dictionary, found: "
             f"{given}"
         )
-    elif any(isinstance(m, (list, tuple)) for m in given):
-        if len(given) != len(names):
-            raise ValueError(
-                "When passing a list of lists as `metrics`, it should have one entry per model "
-                f"output. The model has {len(names)} outputs, but you passed metrics={given}"
-            )
-        found = given[index]
-    else:
-        found = given if len(names) == 1 else [_own_copy(metric) for metric in given]
+    if isinstance(given, dict) or any(isinstance(m, (list, tuple)) for m in given):
+        found = per_output(given, names, "metrics")[index]
+    else:  # an object counts by itself, so that outputs cannot share it
+        found = given if len(names) == 1 else metrics.clone_metrics(given)
     if found is None:
         return []
     return list(found) if isinstance(found, (list, tuple)) else [found]
-
-
-def _own_copy(metric):
-    """The metric; if it is an object, another one that is made alike, since it counts by itself."""
-    if not isinstance(metric, metrics.Metric):
-        return metric
-    return type(metric).from_config(metric.get_config())
 
 
 def _target_tensors(given, names):
     """A symbolic target, or None, for each output, of what `compile` takes as `target_tensors`."""
     if given is None or (isinstance(given, (list, tuple, dict)) and not given):
         return [None] * len(names)
-    if isinstance(given, (list, tuple)) and len(given) != len(names):
-        raise ValueError(
-            "When passing a list as `target_tensors`, it should have one entry per model output. "
-            f"The model has {len(names)} outputs, but you passed target_tensors={given}"
-        )
     if isinstance(given, (symbolic.Symbolic, torch.Tensor)):
         if len(names) > 1:
             raise ValueError(
