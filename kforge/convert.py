@@ -13,10 +13,10 @@ import torch
 from . import saving
 from .layers import Embedding
 from .models import load_model, model_from_json, model_from_yaml
-from .saving.atomic import atomic_write
 from .saving.contents import copy_weights, describe, has_model
 from .saving.files import open_reader, open_writer
 from .saving.targets import save_for
+from .utils.atomic import atomic_write
 from .utils.terminal import printable
 
 __all__ = ["main"]

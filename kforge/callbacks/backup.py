@@ -1,12 +1,12 @@
 """Interrupted trainings go on where they were."""
 
-import contextlib
 import json
 import os
 
 import numpy as np
 
 from .. import lowering, parallel
+from ..utils.atomic import atomic_write
 from ..utils.seeding import random_states, set_random_states
 from ..variable import Variable
 from .base import Callback
@@ -103,17 +103,8 @@ class BackupAndRestore(Callback):
         }
         self._due, arrays = False, {}
         arrays["tree"] = np.array(json.dumps(_encode(state, arrays)))
-        temporary = f"{self.path}.tmp"
-        try:
-            with open(temporary, "wb") as f:
-                np.savez(f, **arrays)
-                f.flush()
-                os.fsync(f.fileno())
-            os.replace(temporary, self.path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        with atomic_write(self.path) as f:
+            np.savez(f, **arrays)
 
     def _restore(self):
         with np.load(self.path) as arrays:

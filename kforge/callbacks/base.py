@@ -134,6 +134,12 @@ class CallbackList:
         """Whether anything happens at a hook such as "train_batch_end"."""
         return bool(self._table(f"on_{hook}"))
 
+    def around_batches(self, mode):
+        """The hooks before and after each batch of "train", "test" or "predict", None for one that
+        is not needed."""
+        names = [f"{mode}_batch_{when}" for when in ("begin", "end")]
+        return [getattr(self, f"on_{name}") if self.needs(name) else None for name in names]
+
     def _table(self, name):
         if name not in self._tables:
             ordered = sorted(self.callbacks, key=lambda c: getattr(c, "comes_last", False))

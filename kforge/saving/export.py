@@ -14,8 +14,8 @@ from ..backend.loops import Loop as RecordedLoop
 from ..execution import giving
 from ..module_runner import ModuleRunner
 from ..symbolic import KerasTensor, Op, leaves
+from ..utils.atomic import atomic_write
 from ..variable import UPDATES, Variable
-from .atomic import atomic_write
 from .expansions import EXPANSIONS, KERNELS, SizedTensor, is_order_of_flags
 from .portable import Loop
 from .raising import Names, part_name, raise_modules, sweep

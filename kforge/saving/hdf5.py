@@ -14,9 +14,9 @@ import os
 
 import numpy as np
 
+from ..utils.atomic import atomic_write
 from ..utils.io_utils import write_attribute
 from ..utils.terminal import printable
-from .atomic import atomic_write
 from .errors import DamagedFileError, UnsafeFileError
 from .heap import Heaps
 from .source import Closing, looks_like, open_source

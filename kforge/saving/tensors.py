@@ -10,8 +10,8 @@ import os
 
 import numpy as np
 
+from ..utils.atomic import atomic_write
 from ..utils.terminal import printable
-from .atomic import atomic_write
 from .errors import DamagedFileError, UnsafeFileError
 from .source import Closing, looks_like, open_source
 from .stored import Origin

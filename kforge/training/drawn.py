@@ -1,6 +1,7 @@
 """Data that are symbolic tensors or variables: every batch is computed from them anew."""
 
 from .. import lowering
+from ..backend.values import as_list
 from ..symbolic import _map, is_symbolic, leaves
 from ..variable import recorded
 
@@ -9,11 +10,8 @@ __all__ = ["draw", "is_drawn"]
 
 def is_drawn(*data):
     """Whether symbolic tensors or variables are among data."""
-    for x in data:
-        parts = x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else [x]
-        if any(map(is_symbolic, parts)):
-            return True
-    return False
+    parts = (x.values() if isinstance(x, dict) else as_list(x) for x in data)
+    return any(is_symbolic(part) for several in parts for part in several)
 
 
 def draw(*data):

@@ -181,8 +181,7 @@ def _keep_memory(model):
 
 def _fit(model, train, validation, epochs, hooks, results, validation_freq):
     names = results.names
-    begin = hooks.on_train_batch_begin if hooks.needs("train_batch_begin") else None
-    end = hooks.on_train_batch_end if hooks.needs("train_batch_end") else None
+    begin, end = hooks.around_batches("train")
     hooks.on_train_begin()
     # A callback may have restored a training that was interrupted.
     first = hooks.params["initial_epoch"]
@@ -245,8 +244,7 @@ def evaluate(model, batches, results=None, hooks=None):
     _keep_memory(model)
     begin = end = None
     if hooks is not None:
-        begin = hooks.on_test_batch_begin if hooks.needs("test_batch_begin") else None
-        end = hooks.on_test_batch_end if hooks.needs("test_batch_end") else None
+        begin, end = hooks.around_batches("test")
         hooks.on_test_begin()
     results.reset()
     step = step_for(batches, model._test_step)
@@ -267,8 +265,7 @@ def predict(model, batches, hooks=None):
     _keep_memory(model)
     begin = end = None
     if hooks is not None:
-        begin = hooks.on_predict_batch_begin if hooks.needs("predict_batch_begin") else None
-        end = hooks.on_predict_batch_end if hooks.needs("predict_batch_end") else None
+        begin, end = hooks.around_batches("predict")
         hooks.on_predict_begin()
     held, at = None, 0
     samples = None if batches.counts_steps else batches.samples  # known: one array takes them all

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..backend.values import as_list
 from . import loop
 from .compile_methods import CompileMethods
 from .data import ArrayBatches, adapt_arrays, model_device
@@ -53,16 +54,21 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         """
         if kwargs:
             raise TypeError(f"Unrecognized keyword arguments: {kwargs}")
-        options = (max_queue_size, workers, use_multiprocessing)
+        queue = _queue(max_queue_size, workers, use_multiprocessing)
         if is_drawn(x, y, sample_weight):
-            more = class_weight, validation_split
-            x = self._drawn((x, y, sample_weight), steps_per_epoch, "steps_per_epoch", *more)
+            if validation_split:
+                raise ValueError(
+                    "If your data is in the form of symbolic tensors, you cannot use "
+                    "`validation_split`."
+                )
+            data = x, y, sample_weight
+            x = self._drawn(data, steps_per_epoch, "steps_per_epoch", class_weight=class_weight)
             y = sample_weight = None
         elif is_stream(x):
             refuse(y=y, sample_weight=sample_weight, validation_split=validation_split)
             _refuse_batch_size(x, batch_size)
-            more = class_weight, shuffle, batch_size
-            x = self._stream(x, steps_per_epoch, "steps_per_epoch", *options, *more)
+            options = {"class_weight": class_weight, "shuffle": shuffle, "batch_size": batch_size}
+            x = self._stream(x, steps_per_epoch, "steps_per_epoch", **queue, **options)
         train, validation = self._batches(
             x,
             y,
@@ -77,7 +83,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             validation_data = None, None
         if validation_data is not None:
             validation = self._validation(
-                validation_data, batch_size, validation_steps, options, train
+                validation_data, batch_size, validation_steps, queue, train
             )
         if verbose and validation is not None and not train.counts_steps and validation.samples:
             print(f"Train on {train.samples} samples, validate on {validation.samples} samples")
@@ -85,43 +91,27 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             self, train, validation, epochs, initial_epoch, verbose, callbacks, validation_freq
         )
 
-    def _stream(self, source, steps, what, queue=10, workers=1, processes=False, *more, **options):
-        """Batches of a generator, Sequence, DataLoader or Dataset; the model is built for them."""
-        class_weight, shuffle, batch_size = more or (None, False, None)
+    def _stream(self, source, steps, what, **options):
+        """Batches of a generator, Sequence, DataLoader or Dataset; the model is built for them.
+
+        `what` is the argument that `steps` came as; `options` are those of `StreamBatches`.
+        """
         if self.inputs is None:
             first, source = peek(source)
             self._build_for_data(first)
         if options.get("with_targets", True):
             self._require_compiled()
-        return StreamBatches(
-            self,
-            source,
-            steps,
-            what,
-            class_weight,
-            shuffle,
-            workers,
-            processes,
-            queue,
-            batch_size,
-            **options,
-        )
+        return StreamBatches(self, source, steps, what, **options)
 
-    def _drawn(self, data, steps, what, class_weight=None, split=None, **options):
+    def _drawn(self, data, steps, what, **options):
         """Batches that are computed from data with symbolic tensors."""
-        if split:
-            raise ValueError(
-                "If your data is in the form of symbolic tensors, you cannot use "
-                "`validation_split`."
-            )
         if steps is None:
             raise ValueError(
                 "If your data is in the form of symbolic tensors, you should specify the "
                 f"`{what}` argument (instead of the `batch_size` argument, since the tensors are "
                 "whole batches)."
             )
-        more = class_weight, False, None
-        found = self._stream(draw(*data), steps, what, 0, 0, False, *more, **options)
+        found = self._stream(draw(*data), steps, what, workers=0, **options)
         found.last_loss = False
         return found
 
@@ -175,9 +165,9 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             )
         return int(given or fixed or 32)
 
-    def _validation(self, data, batch_size, steps, options, train):
+    def _validation(self, data, batch_size, steps, queue, train):
         if is_stream(data):
-            return self._stream(data, steps, "validation_steps", *options, None, False, batch_size)
+            return self._stream(data, steps, "validation_steps", batch_size=batch_size, **queue)
         x, y, w = _validation_parts(data)
         if is_drawn(x, y, w):
             return self._drawn((x, y, w), steps, "validation_steps")
@@ -210,8 +200,8 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         elif is_stream(x):
             refuse(y=y, sample_weight=sample_weight)
             _refuse_batch_size(x, batch_size)
-            options = (max_queue_size, workers, use_multiprocessing, None, False, batch_size)
-            x = self._stream(x, steps, "steps", *options)
+            queue = _queue(max_queue_size, workers, use_multiprocessing)
+            x = self._stream(x, steps, "steps", batch_size=batch_size, **queue)
         batches, _ = self._batches(x, y, sample_weight, None, batch_size, False, steps)
         hooks = self._hooks(callbacks, batches, verbose, "test")
         with batches.running():
@@ -238,8 +228,9 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             batches = self._drawn((x, None), steps, "steps", with_targets=False)
         elif is_stream(x):
             _refuse_batch_size(x, batch_size)
-            options = (max_queue_size, workers, use_multiprocessing, None, False, batch_size)
-            batches = self._stream(x, steps, "steps", *options, with_targets=False)
+            queue = _queue(max_queue_size, workers, use_multiprocessing)
+            options = {"batch_size": batch_size, "with_targets": False}
+            batches = self._stream(x, steps, "steps", **queue, **options)
         else:
             self._build_for_data(x)
             size = self._batch_size(batch_size, steps)
@@ -294,8 +285,9 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             refuse(y=y, sample_weight=sample_weight)
             _refuse_batch_size(x, batch_size)
             passes = None if has_length(x) else steps * self._options.accumulate_steps
-            options = (max_queue_size, workers, use_multiprocessing)
-            x = self._stream(x, passes, "steps", *options, class_weight, shuffle, batch_size)
+            queue = _queue(max_queue_size, workers, use_multiprocessing)
+            options = {"class_weight": class_weight, "shuffle": shuffle, "batch_size": batch_size}
+            x = self._stream(x, passes, "steps", **queue, **options)
         else:
             self._prepare(x)
             batch_size = self._batch_size(batch_size)
@@ -395,22 +387,16 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             mode=mode,
         )
 
-    # ---- helpers ----
+    # ---- making ready ----
 
-    def _prepare(self, x, *more):
+    def _prepare(self, x):
         self._build_for_data(x)
         self._require_compiled()
 
     def _build_for_data(self, x):
         """Builds a model without input shape for the data at hand."""
         if self.inputs is None:
-            data = (
-                x
-                if isinstance(x, (list, tuple))
-                else list(x.values())
-                if isinstance(x, dict)
-                else [x]
-            )
+            data = x.values() if isinstance(x, dict) else as_list(x)
             self._ensure_inputs([d if hasattr(d, "shape") else np.asarray(d) for d in data])
 
 
@@ -419,6 +405,15 @@ def refuse(**given):
     for name, value in given.items():
         if value is not None and not (np.isscalar(value) and value == 0):
             raise ValueError(f"`{name}` argument is not supported when using a generator as input.")
+
+
+def _queue(max_queue_size, workers, use_multiprocessing):
+    """How a stream's batches are made ahead of their time, as `StreamBatches` takes it."""
+    return {
+        "max_queue_size": max_queue_size,
+        "workers": workers,
+        "use_multiprocessing": use_multiprocessing,
+    }
 
 
 def _check_steps(samples, steps):

@@ -5,10 +5,11 @@ are, a footer. Values are protocol buffers. https://github.com/google/leveldb, d
 """
 
 import functools
-import os
 import struct
 
 import numpy as np
+
+from ...utils.atomic import atomic_write
 
 __all__ = ["index_of", "read_bundle", "shapes_and_dtypes", "write_bundle"]
 
@@ -237,31 +238,31 @@ def _made_block(entries):
     return body, body + b"\0" + struct.pack("<I", checksum)
 
 
+def _made_table(entries):
+    """The bytes of an index of {key: value}."""
+    table, handles = bytearray(), b""
+    body, block = _made_block(sorted(entries.items()))
+    index = [(max(entries) + b"\0", _varint(len(table)) + _varint(len(body)))]
+    table += block
+    for part in ([], index):
+        body, block = _made_block(part)
+        handles += _varint(len(table)) + _varint(len(body))
+        table += block
+    return table + handles.ljust(40, b"\0") + struct.pack("<Q", _MAGIC)
+
+
 def write_bundle(prefix, arrays):
     """Writes {name: array} as a checkpoint, which TensorFlow reads too.
 
     The files are complete before they have their names.
     """
     entries, offset = {b"": _field(1, 1) + _field(3, _field(1, 1))}, 0
-    data_path = f"{prefix}.data-00000-of-00001"
-    with open(f"{data_path}.part", "wb") as f:
+    files = f"{prefix}.index", f"{prefix}.data-00000-of-00001"
+    with atomic_write(files[0]) as index_file, atomic_write(files[1]) as data_file:
         for name in sorted(arrays, key=str.encode):
             array = np.ascontiguousarray(arrays[name]).reshape(np.shape(arrays[name]))
             data = array.tobytes()
-            f.write(data)
+            data_file.write(data)
             entries[name.encode()] = _described(array, offset, _masked(crc32c(data)))
             offset += len(data)
-    table, index = bytearray(), []
-    body, block = _made_block(sorted(entries.items()))
-    index.append((max(entries) + b"\0", _varint(len(table)) + _varint(len(body))))
-    table += block
-    handles = b""
-    for entries in ([], index):
-        body, block = _made_block(entries)
-        handles += _varint(len(table)) + _varint(len(body))
-        table += block
-    table += handles.ljust(40, b"\0") + struct.pack("<Q", _MAGIC)
-    with open(f"{prefix}.index.part", "wb") as f:
-        f.write(table)
-    os.replace(f"{data_path}.part", data_path)
-    os.replace(f"{prefix}.index.part", f"{prefix}.index")
+        index_file.write(_made_table(entries))

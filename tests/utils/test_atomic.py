@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from kforge.saving import atomic
-from kforge.saving.atomic import atomic_write
+from kforge.utils import atomic
+from kforge.utils.atomic import atomic_write
 
 
 def write(path, content=b"new"):
