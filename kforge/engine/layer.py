@@ -241,26 +241,31 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
     def _record(self, inputs, kwargs):
         """Calls the layer on symbolic tensors and notes the call."""
         self._ensure_built(inputs)
-        masks = [getattr(x, "_keras_mask", None) for x in as_list(inputs)]
-        call_kwargs = dict(kwargs)
-        if (
-            any(m is not None for m in masks)
-            and "mask" not in kwargs
-            and has_arg(self.call, "mask")
-        ):
-            call_kwargs["mask"] = unpack(masks)
-        outputs = self._call_symbolic(inputs, call_kwargs)
-        mask = call_kwargs.get("mask", unpack(masks))
-        output_mask = self.compute_mask(inputs, mask)
-        outputs = self._finish(inputs, outputs, output_mask)
-        flat_inputs, flat_outputs = as_list(inputs), as_list(outputs)
-        if all(getattr(x, "_keras_history", None) for x in flat_inputs):
+        flat = as_list(inputs)
+        masks = [getattr(x, "_keras_mask", None) for x in flat]
+        outputs, _ = self._outputs_of(inputs, kwargs, masks)
+        if all(getattr(x, "_keras_history", None) for x in flat):
             arguments = {k: v for k, v in kwargs.items() if k != "mask"}
-            output_masks = [t._keras_mask for t in flat_outputs]
-            Node.of_call(self, flat_inputs, flat_outputs, masks, output_masks, arguments)
+            Node.of_call(self, flat, outputs, masks, [t._keras_mask for t in outputs], arguments)
+        return unpack(outputs)
+
+    def _outputs_of(self, inputs, kwargs, masks):
+        """The list of outputs, and their mask; no call is noted, but what an activity regularizer
+        adds to the loss.
+
+        `masks` are those of the inputs, which `call` gets if it takes any.
+        """
+        given = any(m is not None for m in masks) and has_arg(self.call, "mask")
+        kwargs = {"mask": unpack(masks), **kwargs} if given else kwargs
+        is_running = symbolic.is_executing()
+        outputs = self.call(inputs, **kwargs) if is_running else self._call_symbolic(inputs, kwargs)
+        output_mask = self.compute_mask(inputs, kwargs.get("mask", unpack(masks)))
+        if is_running:
+            return as_list(outputs), output_mask
+        outputs = self._finish(inputs, outputs, output_mask)
         if self.activity_regularizer is not None:
-            self.add_loss([self.activity_regularizer(x) for x in flat_outputs], flat_inputs)
-        return outputs
+            self.add_loss([self.activity_regularizer(x) for x in outputs], as_list(inputs))
+        return outputs, output_mask
 
     def _ensure_built(self, inputs):
         if not self.built:
@@ -280,7 +285,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         return opaque.attempt(self.call, (inputs,), kwargs, self.name)
 
     def _finish(self, inputs, outputs, output_mask):
-        """Outputs as tensors of their own, with declared shapes and masks."""
+        """A list of the outputs as tensors of their own, with declared shapes and masks."""
         flat = [self._as_output(x) for x in as_list(outputs)]
         if not getattr(type(self).compute_output_shape, "inferred", False):
             shapes = self.compute_output_shape(unpack([tuple(x.shape) for x in as_list(inputs)]))
@@ -291,7 +296,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         masks = symbolic.leaves(output_mask) if several else [output_mask] * len(flat)
         for x, mask in zip(flat, masks):
             x._keras_mask = mask
-        return unpack(flat)
+        return flat
 
     def _as_output(self, x):
         if isinstance(x, KerasTensor):

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from .. import config as settings
-from .. import symbolic
 from ..backend.values import as_list
-from ..registry import has_arg, plain
+from ..registry import plain
 from .inputs import InputLayer
 from .layer import Layer, layers
 from .node import unpack
@@ -162,42 +161,18 @@ def run_graph(graph, inputs, masks=None):
     masks = masks or [None] * len(inputs)
     values = {t: (x, m) for t, x, m in zip(graph.inputs, inputs, masks)}
     for node in graph.nodes:
-        if isinstance(node.outbound_layer, InputLayer):
-            continue
         layer = node.outbound_layer
-        pairs = [values[t] for t in node.input_tensors]
-        given = unpack([x for x, _ in pairs])
-        mask = unpack([m for _, m in pairs])
-        kwargs = dict(node.arguments)
-        if (
-            any(m is not None for _, m in pairs)
-            and "mask" not in kwargs
-            and has_arg(layer.call, "mask")
-        ):
-            kwargs["mask"] = mask
-        outputs, output_mask = _compute(layer, given, kwargs, mask)
+        if isinstance(layer, InputLayer):
+            continue
+        given, given_masks = map(list, zip(*(values[t] for t in node.input_tensors)))
+        with settings.name_scope(layer.name):
+            outputs, output_mask = layer._outputs_of(unpack(given), node.arguments, given_masks)
         output_masks = (
             output_mask if isinstance(output_mask, list) else [output_mask] * len(outputs)
         )
         values.update(zip(node.output_tensors, zip(outputs, output_masks)))
     found = [values[t] for t in graph.outputs]
     return [x for x, _ in found], [m for _, m in found]
-
-
-def _compute(layer, inputs, kwargs, mask):
-    """A layer's outputs and their mask, with its losses and name scope but without a call."""
-    with settings.name_scope(layer.name):
-        if symbolic.is_executing():
-            outputs = layer.call(inputs, **kwargs)
-        else:
-            outputs = layer._call_symbolic(inputs, kwargs)
-        output_mask = layer.compute_mask(inputs, mask)
-        if not symbolic.is_executing():
-            outputs = layer._finish(inputs, outputs, output_mask)
-            if layer.activity_regularizer is not None:
-                regularizer = layer.activity_regularizer
-                layer.add_loss([regularizer(x) for x in as_list(outputs)], as_list(inputs))
-    return as_list(outputs), output_mask
 
 
 def ends(model, which):

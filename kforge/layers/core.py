@@ -379,7 +379,7 @@ class Lambda(Layer):
             found = [self._as_output(x) for x in as_list(outputs)]
             for x in found:
                 x._keras_mask = output_mask
-            return unpack(found)
+            return found
         return super()._finish(inputs, outputs, output_mask)
 
     def compute_mask(self, inputs, mask=None):
