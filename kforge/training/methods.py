@@ -56,13 +56,8 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             raise TypeError(f"Unrecognized keyword arguments: {kwargs}")
         queue = _queue(max_queue_size, workers, use_multiprocessing)
         if is_drawn(x, y, sample_weight):
-            if validation_split:
-                raise ValueError(
-                    "If your data is in the form of symbolic tensors, you cannot use "
-                    "`validation_split`."
-                )
-            data = x, y, sample_weight
-            x = self._drawn(data, steps_per_epoch, "steps_per_epoch", class_weight=class_weight)
+            options = {"class_weight": class_weight, "split": validation_split}
+            x = self._drawn((x, y, sample_weight), steps_per_epoch, "steps_per_epoch", **options)
             y = sample_weight = None
         elif is_stream(x):
             refuse(y=y, sample_weight=sample_weight, validation_split=validation_split)
@@ -103,8 +98,13 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             self._require_compiled()
         return StreamBatches(self, source, steps, what, **options)
 
-    def _drawn(self, data, steps, what, **options):
+    def _drawn(self, data, steps, what, split=0.0, **options):
         """Batches that are computed from data with symbolic tensors."""
+        if split:
+            raise ValueError(
+                "If your data is in the form of symbolic tensors, you cannot use "
+                "`validation_split`."
+            )
         if steps is None:
             raise ValueError(
                 "If your data is in the form of symbolic tensors, you should specify the "
