@@ -33,11 +33,14 @@ _registry = Registry("activation function")
 
 @_registry.register
 def softmax(x, axis=-1):
-    """``exp(x)``, normalised along `axis`. Raises `ValueError` for a 1-D `x`."""
+    """``exp(x)``, normalised along `axis`; along the last one where `x` has two, as in Keras.
+
+    Raises `ValueError` for a 1-D `x`.
+    """
     x = as_tensor(x)
     if len(x.shape) < 2:
         raise ValueError(f"Cannot apply softmax to a tensor that is 1D. Received input: {x}")
-    return K.softmax(x, axis=axis)
+    return K.softmax(x, axis=axis if len(x.shape) > 2 else -1)
 
 
 @_registry.register

@@ -33,6 +33,13 @@ def test_softmax_of_one_axis():
         activations.softmax(symbolic.placeholder((4,), torch.float32, "x"))
 
 
+def test_softmax_of_two_axes_is_along_the_last():
+    x = torch.tensor([[1.0, 2.0], [3.0, 5.0]])
+    for axis in (0, 1, -1):
+        torch.testing.assert_close(activations.softmax(x, axis=axis), torch.softmax(x, -1))
+    torch.testing.assert_close(activations.softmax(x[None], axis=1), torch.softmax(x[None], 1))
+
+
 def test_get():
     assert activations.get(None) is activations.linear
     assert activations.get("relu") is activations.relu

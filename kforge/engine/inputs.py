@@ -2,8 +2,9 @@
 
 import torch
 
+from .. import backend as K
 from .. import config, symbolic
-from ..dtypes import dtype_name, torch_dtype
+from ..dtypes import dtype_name
 from ..symbolic import KerasTensor
 from ..variable import Variable, recorded
 from .layer import Layer, layers
@@ -49,8 +50,8 @@ class InputLayer(Layer):
             raise TypeError(f"Input {name}: `tensor` must be symbolic; got {input_tensor!r}.")
         self.is_placeholder = input_tensor is None or input_tensor.op.func is symbolic.placeholder
         if input_tensor is None:
-            input_tensor = symbolic.placeholder(
-                self.batch_input_shape, torch_dtype(self.dtype), name
+            input_tensor = K.placeholder(
+                self.batch_input_shape, dtype=self.dtype, sparse=sparse, name=name
             )
         elif dtype is None:
             self.dtype = dtype_name(input_tensor.dtype)
@@ -71,7 +72,9 @@ def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, ten
     """A symbolic tensor to build a model on.
 
     `shape` leaves out the batch axis, `batch_shape` has it; None in them is an unknown size.
-    `dtype` defaults to `floatx`. `tensor`: an existing symbolic tensor to wrap instead.
+    `dtype` defaults to `floatx`. A `sparse` one is fed SciPy's sparse matrices and goes to K's
+    functions that take sparse tensors, to `Dense` and to `Concatenate`. `tensor`: an existing
+    symbolic tensor to wrap instead.
     """
     if not batch_shape and tensor is None and shape is None:
         raise ValueError(

@@ -282,7 +282,15 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             self._initial_weights = None
 
     def _call_symbolic(self, inputs, kwargs):
-        return opaque.attempt(self.call, (inputs,), kwargs, self.name)
+        try:
+            return opaque.attempt(self.call, (inputs,), kwargs, self.name)
+        except (AttributeError, TypeError) as error:
+            if isinstance(inputs, list) and len(inputs) == 1 and hasattr(type(self), "_built_in"):
+                raise AttributeError(
+                    f"Layer {self.name} was called on a list of one tensor ({error}). A layer "
+                    "that takes a single tensor is called on the tensor itself: `layer(x)`."
+                ) from error
+            raise
 
     def _finish(self, inputs, outputs, output_mask):
         """A list of the outputs as tensors of their own, with declared shapes and masks."""

@@ -90,6 +90,9 @@ class Dense(Layer):
         self.built = True
 
     def call(self, inputs):
+        if K.is_sparse(inputs):
+            product = K.dot(inputs, self.kernel)
+            return self.activation(product if self.bias is None else product + self.bias)
         return self.activation(F.linear(inputs, in_layout(self.kernel, MATRIX), self.bias))
 
     def compute_output_shape(self, input_shape):

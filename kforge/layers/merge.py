@@ -204,7 +204,7 @@ class Concatenate(_Merge):
         self.built = True
 
     def call(self, inputs):
-        return torch.cat(list(inputs), self.axis)
+        return K.concatenate(list(inputs), self.axis)
 
     def compute_output_shape(self, input_shape):
         output = list(input_shape[0])

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from .. import config, losses, symbolic
+from ..backend.variables import is_sparse, sparse
 from ..compat.arguments import user_level
 
 __all__ = [
@@ -34,6 +35,10 @@ def array_inputs(model, x):
         raise ValueError(f"No data provided for {names}: pass inputs `x`.")
     shapes = [tuple(t.shape) for t in inputs]
     tensors = per_name(x, names, "input", shapes)
+    tensors = [
+        sparse(t, i.torch_dtype) if hasattr(t, "tocoo") and is_sparse(i) else t
+        for t, i in zip(tensors, inputs)
+    ]
     tensors = [checked_array(t, s, n, "input") for t, s, n in zip(tensors, shapes, names)]
     return [_cast(t, i.torch_dtype) for t, i in zip(tensors, inputs)]
 

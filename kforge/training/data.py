@@ -151,7 +151,7 @@ def _as_long_as_the_first(inputs):
             f"Inputs have {samples} samples: predictions are made for the first {samples[0]}.",
             stacklevel=4,
         )
-    return [x[: samples[0]] for x in inputs]
+    return [x[: samples[0]] if n > samples[0] else x for x, n in zip(inputs, samples)]
 
 
 def model_device(model):

@@ -1,4 +1,4 @@
-"""Arrays in HDF5 files as batches."""
+"""Arrays in HDF5 files and sparse matrices as batches."""
 
 import contextlib
 import math
@@ -8,22 +8,23 @@ import torch
 
 from .data import Batch, adapt_arrays, check_batch, model_device, on_device, shuffled
 
-__all__ = ["DiskBatches", "is_on_disk"]
+__all__ = ["DiskBatches", "is_read_by_rows"]
 
 
-def is_on_disk(x):
-    """Whether `x`, or something in it, is an HDF5 data set, to be read slice by slice."""
+def is_read_by_rows(x):
+    """Whether `x`, or something in it, is an HDF5 data set or a SciPy sparse matrix."""
     if isinstance(x, dict):
-        return any(map(is_on_disk, x.values()))
+        return any(map(is_read_by_rows, x.values()))
     if isinstance(x, (list, tuple)):
-        return any(map(is_on_disk, x))
-    return type(x).__module__.split(".")[0] == "h5py" or type(x).__name__ == "HDF5Matrix"
+        return any(map(is_read_by_rows, x))
+    on_disk = type(x).__module__.split(".")[0] == "h5py" or type(x).__name__ == "HDF5Matrix"
+    return on_disk or hasattr(x, "tocsr")
 
 
 class DiskBatches:
-    """Arrays in HDF5 files, read a batch at a time in sorted slices, so that memory stays flat.
+    """Arrays in HDF5 files and sparse matrices, read a batch at a time in sorted slices.
 
-    `rows` is the range of the samples that are meant, all by default.
+    Memory stays flat. `rows` is the range of the samples that are meant, all by default.
     """
 
     last_loss = recounts = False
@@ -53,7 +54,7 @@ class DiskBatches:
         self.weighted, self.counts_steps = None, steps is not None
 
     def arrays(self):
-        """None: arrays on disk are not read as a whole."""
+        """None: the arrays are not read as a whole."""
 
     @contextlib.contextmanager
     def running(self):
@@ -80,14 +81,16 @@ def _indexable(x):
         return {k: _indexable(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)) and any(hasattr(v, "shape") for v in x):
         return [_indexable(v) for v in x]
-    return x if x is None or is_on_disk(x) or isinstance(x, torch.Tensor) else np.asarray(x)
+    if hasattr(x, "tocsr"):
+        return x.tocsr()
+    return x if x is None or is_read_by_rows(x) or isinstance(x, torch.Tensor) else np.asarray(x)
 
 
 def _lengths(x):
     """The lengths of all arrays."""
     if isinstance(x, (list, dict)):
         return [n for v in (x.values() if isinstance(x, dict) else x) for n in _lengths(v)]
-    return [] if x is None else [len(x)]
+    return [] if x is None else [x.shape[0] if hasattr(x, "tocsr") else len(x)]
 
 
 def _check_lengths(lengths):
@@ -109,5 +112,5 @@ def _rows(x, index):
     if isinstance(x, (list, tuple)):
         return [_rows(v, index) for v in x]
     if len(index) and index[-1] - index[0] + 1 == len(index):
-        return np.asarray(x[int(index[0]) : int(index[-1]) + 1])
-    return np.asarray(x[index])
+        index = slice(int(index[0]), int(index[-1]) + 1)
+    return x[index] if hasattr(x, "tocsr") else np.asarray(x[index])

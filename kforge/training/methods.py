@@ -6,7 +6,7 @@ from ..backend.values import as_list
 from . import loop
 from .compile_methods import CompileMethods
 from .data import ArrayBatches, adapt_arrays, model_device
-from .disk import DiskBatches, is_on_disk
+from .disk import DiskBatches, is_read_by_rows
 from .drawn import draw, is_drawn
 from .one_batch import OneBatchMethods
 from .plain import plain_batch, register_plain
@@ -126,7 +126,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             return x, None
         self._prepare(x)
         size = self._batch_size(batch_size, steps)
-        if is_on_disk(x) or is_on_disk(y):
+        if is_read_by_rows(x) or is_read_by_rows(y):
             parts = self, x, y, sample_weight, class_weight, size
             batches = DiskBatches(*parts, shuffle, steps)
             at = _split(batches.samples, split)
@@ -234,7 +234,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
         else:
             self._build_for_data(x)
             size = self._batch_size(batch_size, steps)
-            if is_on_disk(x):
+            if is_read_by_rows(x):
                 options = {"batch_size": size, "steps": steps, "with_targets": False}
                 batches = DiskBatches(self, x, **options)
             else:

@@ -12,6 +12,7 @@ from kforge.layers import (
     BatchNormalization,
     Dense,
     Dropout,
+    Flatten,
     Input,
     Lambda,
     Layer,
@@ -306,6 +307,12 @@ def test_adding_and_removing():
 def test_mistakes_are_told(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+@pytest.mark.parametrize("layer", [Dense(3), Flatten(), BatchNormalization()])
+def test_a_list_of_one_tensor_is_no_tensor(layer):
+    with pytest.raises(AttributeError, match=r"a list of one tensor .*: `layer\(x\)`"):
+        layer([Input((3, 4))])
 
 
 def test_nodes_and_the_graph_itself_as_in_keras():

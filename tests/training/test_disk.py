@@ -1,4 +1,4 @@
-"""Arrays in HDF5 files: read as they are needed, in sorted slices."""
+"""Arrays in HDF5 files and sparse matrices: read as they are needed, in sorted slices."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from kforge import backend as K
 from kforge.layers import Dense, Input, concatenate
 from kforge.models import Model, Sequential
 from kforge.training.disk import DiskBatches
@@ -74,6 +75,40 @@ def test_several_inputs_by_name(path):
     x = {"a": HDF5Matrix(path, "x"), "b": HDF5Matrix(path, "y")}
     model.fit(x, Y[:, :1], validation_data=([X, HDF5Matrix(path, "y")], Y[:, :1]), verbose=0)
     assert model.predict([HDF5Matrix(path, "x"), Y]).shape == (22, 1)
+
+
+def sparse(x, form="csr"):
+    matrix = pytest.importorskip("scipy.sparse").coo_matrix(np.where(x > 0, x, 0))
+    return matrix.asformat(form)
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil"])
+def test_sparse_matrices_as_inputs_that_are_sparse_or_dense(form):
+    matrix, wanted = sparse(X, form), None
+    for is_sparse in (False, True):
+        a, b = Input((4,), sparse=is_sparse), Input((3,), sparse=is_sparse)
+        assert K.is_sparse(a) == is_sparse
+        joined = concatenate([a, b])
+        assert K.is_sparse(joined) == is_sparse
+        weights = {"kernel_initializer": "ones", "activation": "tanh"}
+        model = Model([a, b], Dense(3, **weights)(joined))
+        model.compile("sgd", "mse")
+        data = [matrix, sparse(Y, form)]
+        options = {"validation_split": 0.2, "epochs": 2, "verbose": 0, "shuffle": False}
+        history = model.fit(data, Y, 5, **options).history
+        found = [*history.values(), model.predict(data, 5), *model.get_weights()]
+        wanted = wanted or found
+        for value, expected in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+    dense = [m.toarray() for m in data]
+    np.testing.assert_allclose(model.predict(dense), wanted[2], rtol=1e-5, atol=1e-6)
+
+
+def test_rows_of_a_sparse_matrix_are_taken_as_they_are_needed():
+    matrix = pytest.importorskip("scipy.sparse").identity(10**6, "float32", "csr")
+    batches = DiskBatches(Model(*[Input((10**6,), sparse=True)] * 2), matrix, with_targets=False)
+    first = next(iter(batches.epoch()))[0]
+    assert first.is_sparse and first.shape == (32, 10**6) and first._nnz() == 32
 
 
 def read(path, monkeypatch, **options):
