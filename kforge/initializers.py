@@ -325,10 +325,10 @@ class Pending:
         self._made = []
 
     def first_value(self, shape, dtype):
-        """One zero, shown as many."""
+        """A tensor of that shape without values."""
         self.nbytes += math.prod(shape) * torch_dtype(dtype).itemsize
         self._check(self.nbytes)
-        return torch.zeros((), dtype=torch_dtype(dtype)).expand(shape)
+        return torch.empty(shape, dtype=torch_dtype(dtype), device="meta")
 
     def add(self, variable, initializer, dtype):
         """Remembers what the first value of `variable` would have been."""
