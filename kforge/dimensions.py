@@ -30,6 +30,46 @@ class TensorShape(tuple):
         """Number of elements, None if unknown."""
         return math.prod(self.as_list()) if self.is_fully_defined() else None
 
+    def concatenate(self, other):
+        """The shape of this one's dimensions and another's behind them."""
+        return type(self)([*self.as_list(), *other])
+
+    def __add__(self, other):
+        return self.concatenate(other)
+
+    def is_compatible_with(self, other):
+        """Whether a tensor may have both shapes."""
+        other = TensorShape(other).as_list()
+        return len(self) == len(other) and all(map(_agree, self.as_list(), other))
+
+    def merge_with(self, other):
+        """The shape with the sizes that either of the two knows; `ValueError` if they differ."""
+        if not self.is_compatible_with(other):
+            raise ValueError(f"Shapes {self} and {tuple(other)} are not compatible")
+        pairs = zip(self.as_list(), TensorShape(other).as_list())
+        return type(self)(theirs if mine is None else mine for mine, theirs in pairs)
+
+    def with_rank(self, rank):
+        """The shape itself; `ValueError` if it has another number of dimensions."""
+        return self._checked(len(self) == rank, f"must have rank {rank}")
+
+    def with_rank_at_least(self, rank):
+        """The shape itself; `ValueError` if it has fewer dimensions."""
+        return self._checked(len(self) >= rank, f"must have rank at least {rank}")
+
+    def assert_has_rank(self, rank):
+        """Raises `ValueError` if there is another number of dimensions."""
+        self.with_rank(rank)
+
+    def assert_is_compatible_with(self, other):
+        """Raises `ValueError` if no tensor can have both shapes."""
+        self.merge_with(other)
+
+    def _checked(self, holds, demand):
+        if not holds:
+            raise ValueError(f"Shape {self} {demand}")
+        return self
+
     def __getitem__(self, item):
         found = tuple.__getitem__(self, item)
         if isinstance(item, slice):
@@ -37,8 +77,18 @@ class TensorShape(tuple):
         return found if found is None else _dimension(found)
 
 
+def _agree(size, other):
+    return size is None or other is None or size == other
+
+
 class Dimension(int):
-    """A size that says so in TensorFlow 1's way too: `value`. Pickles and copies are int."""
+    """A size that says so in TensorFlow 1's way too: `value`. Pickles and copies are int.
+
+    `Dimension(None)` is the size that is not known.
+    """
+
+    def __new__(cls, value):
+        return _UnknownDimension() if value in (None,) else super().__new__(cls, value)
 
     value = property(int, doc="The size.")
 
@@ -47,7 +97,7 @@ class Dimension(int):
 
 
 class _UnknownDimension:
-    """A size that is not known: its `value` is None, which it equals."""
+    """A size that is not known: its `value` is None, which it equals. So are sizes made of it."""
 
     value = None
 
@@ -64,6 +114,12 @@ class _UnknownDimension:
         raise TypeError("The size of this dimension is not known: __int__ returned NoneType.")
 
     __index__ = __int__
+
+    def _of_unknown(self, other):
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _of_unknown
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _of_unknown
 
     def __repr__(self):
         return "Dimension(None)"

@@ -135,3 +135,30 @@ def test_sizes_have_a_value_as_in_tensorflow():
     assert [size.value for size in shape.dims] == [None, 3]
     assert type(pickle.loads(pickle.dumps(shape[1]))) is int
     assert [type(size) for size in shape[1:]] == [int] and shape.as_list() == [None, 3]
+
+
+def test_unknown_sizes_make_unknown_sizes():
+    rows, columns = x(None, 3).get_shape()
+    for size in (rows * 2, 2 * rows, rows // 2, columns + rows, columns - rows, rows % 2):
+        assert size.value is None
+    assert columns * 2 == 6
+
+
+def test_shapes_are_put_together_and_compared():
+    shape = x(None, 3).shape
+    more = [4]
+    assert shape.concatenate(more) == shape + more == (None, 3, 4)
+    assert shape.is_compatible_with([7, None]) and not shape.is_compatible_with([7, 4])
+    assert shape.merge_with([7, None]).as_list() == [7, 3]
+    assert shape.with_rank(2) == shape.with_rank_at_least(1) == shape
+    with pytest.raises(ValueError, match="not compatible"):
+        shape.assert_is_compatible_with((7, 4))
+    with pytest.raises(ValueError, match="must have rank 3"):
+        shape.assert_has_rank(3)
+
+
+@pytest.mark.parametrize("rank", [5, 6, 7, 8])
+def test_shapes_of_many_unknown_sizes(rank):
+    many = placeholder((None,) * rank, torch.float64, "x")
+    assert tuple((many.sum(-1, keepdim=True) * many).shape) == (None,) * rank
+    assert tuple(many.mean((1, 2)).shape) == (None,) * (rank - 2)

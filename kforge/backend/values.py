@@ -14,6 +14,7 @@ __all__ = [
     "axes",
     "factory",
     "given_tensor",
+    "known_size",
     "mixed_shape",
     "recorded",
     "scalar_or_array",
@@ -105,6 +106,15 @@ def _known_sizes(shape):
     if isinstance(shape, torch.Tensor):
         return [None] * len(shape) if shape.is_meta else shape.tolist()
     return [None if isinstance(s, torch.Tensor) and s.is_meta else int(s) for s in shape]
+
+
+def known_size(size):
+    """A size as int, None where it is not known: of a tensor, the value that inference found."""
+    if isinstance(size, KerasTensor):
+        first, second = size.probes
+        is_known = not (isinstance(first, torch.Tensor) and first.is_meta) and first == second
+        return int(first) if is_known else None
+    return None if size in (None,) else int(size)  # a dimension that is unknown equals None
 
 
 def axes(axis):

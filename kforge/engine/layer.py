@@ -16,7 +16,7 @@ from .. import (
     regularizers,
     symbolic,
 )
-from ..backend.values import as_list
+from ..backend.values import as_list, known_size
 from ..compat import arguments
 from ..config import automatic_name
 from ..devices import current_device
@@ -299,7 +299,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             shapes = self.compute_output_shape(unpack([tuple(x.shape) for x in as_list(inputs)]))
             for x, shape in zip(flat, shapes if isinstance(shapes, list) else [shapes]):
                 if len(shape) == len(x.shape):
-                    x._keras_shape = tuple(None if d is None else int(d) for d in shape)
+                    x._keras_shape = tuple(map(known_size, shape))
         several = isinstance(output_mask, (list, tuple))
         masks = symbolic.leaves(output_mask) if several else [output_mask] * len(flat)
         for x, mask in zip(flat, masks):

@@ -149,7 +149,7 @@ def test_layers_know_sizes_that_inference_does_not():
             return K.reshape(inputs, K.concatenate([K.shape(inputs)[:1], [-1, 2]]))
 
         def compute_output_shape(self, input_shape):
-            return (input_shape[0], 3, 2)
+            return (input_shape[0], K.constant(3, "int32"), 2)
 
     x = Input((None,))
     model = Model(x, TimeDistributed(Dense(4))(Rows()(x)))
