@@ -6,7 +6,7 @@ import sys
 import torch
 from torch import fx
 
-from .symbolic import _map, leaves
+from .trees import leaves, map_leaves
 
 __all__ = ["can_say", "closure", "identifier", "is_importable"]
 
@@ -54,13 +54,13 @@ def closure(function, args, kwargs, name):
         nodes.append(leaf)
         return _Slot(len(nodes) - 1)
 
-    args, kwargs = _map(mark, args), _map(mark, kwargs)
+    args, kwargs = map_leaves(mark, args), map_leaves(mark, kwargs)
 
     def call(*values):
         def fill(leaf):
             return values[leaf.index] if type(leaf) is _Slot else leaf
 
-        return function(*_map(fill, args), **_map(fill, kwargs))
+        return function(*map_leaves(fill, args), **map_leaves(fill, kwargs))
 
     call.__name__ = call.__qualname__ = identifier(name) or "call"
     return call, nodes

@@ -11,7 +11,8 @@ import torch
 from torch import fx
 
 from . import generated, passes, placement, rules, symbolic
-from .symbolic import KerasTensor, Op, Symbolic, leaves
+from .symbolic import KerasTensor, Op, Symbolic
+from .trees import leaves, map_leaves
 from .variable import UPDATES, Variable, _update, is_update, to_numpy, update
 
 __all__ = [
@@ -152,7 +153,7 @@ def _live_results(op, reached):
         value = symbolic._probe_of(leaf, 0)
         if not isinstance(leaf, (Symbolic, torch.Tensor)):
             return value
-        return symbolic._map(tracked if reached(leaf) else symbolic._detached, value)
+        return map_leaves(tracked if reached(leaf) else symbolic._detached, value)
 
     def tracked(value):
         value = symbolic._detached(value)
@@ -160,7 +161,7 @@ def _live_results(op, reached):
             value.requires_grad_()
         return value
 
-    args, kwargs = symbolic._map(probe, op.args), symbolic._map(probe, op.kwargs)
+    args, kwargs = map_leaves(probe, [op.args, op.kwargs])
     try:
         if rules.is_smooth(op.func, args):
             return [None] if rules.infer(op.func, args, kwargs).dtype.is_floating_point else []
@@ -407,8 +408,7 @@ class Builder:
         self.nodes[op, None] = node
 
     def call(self, op):
-        args = symbolic._map(self.argument, op.args)
-        kwargs = symbolic._map(self.argument, op.kwargs)
+        args, kwargs = map_leaves(self.argument, [op.args, op.kwargs])
         name = getattr(op.func, "__name__", "")
         if getattr(torch.Tensor, name, None) is op.func:
             return self.graph.call_method(name, tuple(args), kwargs)

@@ -5,16 +5,8 @@ from contextlib import nullcontext
 import torch
 
 from .devices import current_device, device, scope_device
-from .symbolic import (
-    KerasTensor,
-    NeedsValue,
-    _map,
-    _static_shape,
-    _value_of,
-    as_tensor,
-    declared,
-    trying,
-)
+from .symbolic import KerasTensor, NeedsValue, _static_shape, _value_of, as_tensor, declared, trying
+from .trees import map_leaves
 
 __all__ = ["attempt"]
 
@@ -33,15 +25,15 @@ def attempt(function, args, kwargs=None, name=None, detached=False):
 
         def run(*args, **kwargs):
             if detached:
-                args, kwargs = _map(_detached, args), _map(_detached, kwargs)
+                args, kwargs = map_leaves(_detached, args), map_leaves(_detached, kwargs)
             with device(scope) if scope else nullcontext():
-                return _map(_result_tensor, function(*args, **kwargs))
+                return map_leaves(_result_tensor, function(*args, **kwargs))
 
         run.__name__ = name or getattr(function, "__name__", type(function).__name__)
         found = []
         for size in (2, 3):
             with trying(), torch.no_grad():
-                zeros = _map(lambda x, size=size: _zeros_like(x, size), [args, kwargs])
+                zeros = map_leaves(lambda x, size=size: _zeros_like(x, size), [args, kwargs])
                 try:
                     found.append(run(*zeros[0], **zeros[1]))
                 except Exception as error:

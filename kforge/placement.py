@@ -9,6 +9,7 @@ import operator
 import torch
 
 from . import devices, symbolic
+from .trees import leaves
 
 __all__ = [
     "HOST",
@@ -80,7 +81,7 @@ def mark(node, op, home, is_size):
 
 
 def _tensors(tree):
-    return [x for x in symbolic.leaves(tree) if isinstance(x, symbolic.KerasTensor)]
+    return [x for x in leaves(tree) if isinstance(x, symbolic.KerasTensor)]
 
 
 def place(graph, homes):

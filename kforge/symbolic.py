@@ -27,6 +27,7 @@ from .execution import (
     running_phase,
     trying,
 )
+from .trees import leaves, map_leaves
 
 __all__ = [
     "KerasTensor",
@@ -166,6 +167,17 @@ class Op:
     def __repr__(self):
         return f"<Op {self.name}>"
 
+    @property
+    def inputs(self):
+        """The tensors that it takes, in order: those of a softmax are its logits alone."""
+        return [x for x in leaves([self.args, self.kwargs]) if hasattr(x, "shape")]
+
+    @property
+    def type(self):
+        """The kind of operation, in TensorFlow's spelling: "Softmax", "Relu", "MatMul"."""
+        name = getattr(self.func, "__name__", self.name)
+        return {"matmul": "MatMul"}.get(name) or re.sub("(?:^|_)(.)", lambda m: m[1].upper(), name)
+
 
 class KerasTensor(Symbolic):
     """A symbolic tensor: result `index` (None: the only one) of the operation `op`.
@@ -273,8 +285,8 @@ def record(func, *args, **kwargs):
     recorded, and its result, or the list of its results, is symbolic.
     """
     if is_executing():
-        return func(*_map(_value_of, args), **_map(_value_of, kwargs))
-    args, kwargs = _map(_prepare, args), _map(_prepare, kwargs)
+        return func(*map_leaves(_value_of, args), **map_leaves(_value_of, kwargs))
+    args, kwargs = map_leaves(_prepare, args), map_leaves(_prepare, kwargs)
     op = Op(func, args, kwargs)
     return _results(op, _infer(op))
 
@@ -296,40 +308,13 @@ def constant(tensor, name="Const"):
 
 def declared(func, args, kwargs, shapes, dtypes):
     """Records an operation that inference cannot run; results have the shapes and dtypes given."""
-    op = Op(func, _map(_prepare, args), _map(_prepare, kwargs))
+    op = Op(func, map_leaves(_prepare, args), map_leaves(_prepare, kwargs))
     several = isinstance(shapes, list)
     out = []
     for i, (shape, dtype) in enumerate(zip(shapes, dtypes) if several else [(shapes, dtypes)]):
         probes = tuple(_probe_tensor(shape, dtype, k) for k in (0, 1))
         out.append(KerasTensor(op, i if several else None, probes, shape=shape))
     return out if several else out[0]
-
-
-class Holder:
-    """A value in a graph that holds tensors: `mapped(function)` is it with these replaced."""
-
-
-def _map(function, tree):
-    """`function` on the leaves of nested lists, tuples, dicts, slices and holders."""
-    kind = type(tree)
-    if kind is list or kind is tuple:
-        return kind([_map(function, t) for t in tree])
-    if kind is dict:
-        return {k: _map(function, v) for k, v in tree.items()}
-    if kind is slice:
-        return slice(*(_map(function, t) for t in (tree.start, tree.stop, tree.step)))
-    if isinstance(tree, tuple):  # torch.Size, TensorShape, named tuples
-        return tuple(_map(function, t) for t in tree)
-    if isinstance(tree, Holder):
-        return tree.mapped(lambda t: _map(function, t))
-    return function(tree)
-
-
-def leaves(tree):
-    """The leaves of nested lists, tuples, dicts, slices and holders, in order."""
-    found = []
-    _map(found.append, tree)
-    return found
 
 
 def _value_of(x):
@@ -387,7 +372,7 @@ def _other_probes(op):
     """What to try where the usual probes do not fit each other, the likeliest first."""
     yield lambda x, i: _to_meta(_probe_of(x, i))  # for values of shapes, which are on the CPU
     # Unknown sizes met known ones, counted from the last axis, as in broadcasting.
-    tensors = [x for x in leaves([op.args, op.kwargs]) if hasattr(x, "shape")]
+    tensors = op.inputs
     known = {a: n for x in tensors for a, n in enumerate(reversed(x.shape)) if n not in (None, 1)}
     yield _resized(lambda axis, last, i: known.get(last))
     # Sizes may be equal: all but those of batches; or those at one axis, again from the last.
@@ -419,8 +404,8 @@ def _run_probes(op, probe):
         return tuple(
             rules.infer(
                 op.func,
-                _map(lambda x, i=i: probe(x, i), op.args),
-                _map(lambda x, i=i: probe(x, i), op.kwargs),
+                map_leaves(lambda x, i=i: probe(x, i), op.args),
+                map_leaves(lambda x, i=i: probe(x, i), op.kwargs),
             )
             for i in (0, 1)
         )
@@ -467,7 +452,7 @@ def _static_shape(probes):
 
 def _inference_error(op, cause):
     """A `ValueError` that shows static shapes; torch's text shows probe sizes."""
-    shapes = [tuple(x.shape) for x in leaves([op.args, op.kwargs]) if hasattr(x, "shape")]
+    shapes = [tuple(x.shape) for x in op.inputs]
     text = str(cause).split("\n")[0]
     for size in {*_BATCH_PROBES, *(p for pair in _AXIS_PROBES for p in pair)}:
         text = re.sub(rf"\b{size}\b", "?", text)
@@ -485,8 +470,8 @@ def _results(op, probes):
 
 def _takes_numbers(op):
     """Whether `op` takes symbolic numbers: what they give for two sizes is no rule for all."""
-    given = [x for x in leaves([op.args, op.kwargs]) if isinstance(x, KerasTensor)]
-    return any(not isinstance(x.probes[0], torch.Tensor) for x in given)
+    given = [x.probes[0] for x in op.inputs if isinstance(x, KerasTensor)]
+    return not all(isinstance(probe, torch.Tensor) for probe in given)
 
 
 def _result(op, index, probes):

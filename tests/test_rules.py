@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from kforge import rules
-from kforge.symbolic import leaves
+from kforge.trees import leaves
 
 
 def x(*shape, dtype=torch.float32):

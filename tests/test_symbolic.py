@@ -162,3 +162,13 @@ def test_shapes_of_many_unknown_sizes(rank):
     many = placeholder((None,) * rank, torch.float64, "x")
     assert tuple((many.sum(-1, keepdim=True) * many).shape) == (None,) * rank
     assert tuple(many.mean((1, 2)).shape) == (None,) * (rank - 2)
+
+
+def test_an_operation_tells_its_kind_and_what_it_takes():
+    logits = K.dot(x(None, 3), K.variable(np.ones((3, 2))))
+    probabilities = K.softmax(logits)
+    assert probabilities.op.type == "Softmax" and logits.op.type == "MatMul"
+    (found,) = probabilities.op.inputs
+    assert found is logits
+    assert K.relu(logits).op.type == "Relu" and x(None).op.type == "Placeholder"
+    assert [t.shape[-1] for t in K.concatenate([logits, probabilities]).op.inputs] == [2, 2]

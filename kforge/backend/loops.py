@@ -8,7 +8,8 @@ arguments of the operation. On torch tensors the body itself runs.
 import torch
 
 from .. import lowering, symbolic
-from ..symbolic import KerasTensor, Op, leaves
+from ..symbolic import KerasTensor, Op
+from ..trees import leaves, map_leaves
 from .values import recorded, tensor
 from .variables import cast
 
@@ -211,14 +212,14 @@ def map_fn(fn, elems, name=None, dtype=None):
 
     With nested lists and tuples of tensors `fn` takes such ones, and gives any, of `dtype`.
     """
-    given, structures = [tensor(e) for e in symbolic.leaves(elems)], []
+    given, structures = [tensor(e) for e in leaves(elems)], []
 
     def body(slices, carry):
         found = fn(rebuilt(elems, slices))
         structures.append(found)
-        found = [tensor(t) for t in symbolic.leaves(found)]
+        found = [tensor(t) for t in leaves(found)]
         several = isinstance(dtype, (list, tuple))
-        wanted = symbolic.leaves(dtype) if several else [dtype] * len(found)
+        wanted = leaves(dtype) if several else [dtype] * len(found)
         return [t if d is None else cast(t, d) for t, d in zip(found, wanted)], carry
 
     stacked, _, _ = _scan(body, given, [], [])
@@ -228,7 +229,7 @@ def map_fn(fn, elems, name=None, dtype=None):
 def rebuilt(structure, values):
     """`structure`, nested lists and tuples, with its leaves replaced, in order."""
     values = iter(values)
-    return symbolic._map(lambda _: next(values), structure)
+    return map_leaves(lambda _: next(values), structure)
 
 
 def foldl(fn, elems, initializer=None, name=None):

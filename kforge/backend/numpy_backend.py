@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from .. import backend, lowering
-from ..symbolic import Symbolic, _map, leaves
+from ..symbolic import Symbolic
+from ..trees import leaves, map_leaves
 
 # The functions of K that there are, by K's names.
 _NAMES = """
@@ -59,7 +60,7 @@ def _on_arrays(function):
         given = leaves([args, kwargs])
         if builtins.any(isinstance(x, (Symbolic, torch.Tensor)) for x in given):
             return function(*args, **kwargs)
-        return _map(lowering.evaluate, function(*args, **kwargs))
+        return map_leaves(lowering.evaluate, function(*args, **kwargs))
 
     return run
 

@@ -13,7 +13,8 @@ import torch
 from .. import config, lowering
 from ..devices import current_device
 from ..dtypes import dtype_name
-from ..symbolic import KerasTensor, Symbolic, _map, as_tensor, executing, leaves
+from ..symbolic import KerasTensor, Symbolic, as_tensor, executing
+from ..trees import leaves, map_leaves
 from ..variable import Variable, forget_variables, to_numpy
 from . import random
 from .values import as_list, scalar_or_array, tensor
@@ -150,7 +151,7 @@ class Function:
         if self._flat[1]:
             return found
         results = iter(found)
-        return _map(lambda _: next(results), self.structures[1])
+        return map_leaves(lambda _: next(results), self.structures[1])
 
 
 def _spread(values):
@@ -343,7 +344,7 @@ class Session:
         def result(x):
             return value(x) if isinstance(x, Symbolic) else x.result(list(map(value, x.operations)))
 
-        return _map(result, fetches)
+        return map_leaves(result, fetches)
 
     def _function(self, fed, wanted):
         key = (*map(id, fed), None, *map(id, wanted))

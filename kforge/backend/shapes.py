@@ -11,7 +11,8 @@ from .. import symbolic
 from ..config import check_data_format
 from ..devices import current_device
 from ..dtypes import torch_dtype
-from ..symbolic import Symbolic, declared, leaves
+from ..symbolic import Symbolic, declared
+from ..trees import leaves
 from .spatial import resize
 from .values import apply, mixed_shape, recorded, sizes, tensor
 from .variables import cast, constant, is_sparse, to_dense

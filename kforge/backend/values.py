@@ -5,7 +5,8 @@ import torch
 
 from .. import symbolic
 from ..devices import current_device
-from ..symbolic import KerasTensor, Op, Symbolic, as_tensor, leaves, record, torch_dtype
+from ..symbolic import KerasTensor, Op, Symbolic, as_tensor, record, torch_dtype
+from ..trees import leaves, map_leaves
 
 __all__ = [
     "agreeing",
@@ -96,7 +97,7 @@ def factory(func, shape, *args, dtype):
     op = Op(func, (shape, *args))
     probes = []
     for i in (0, 1):
-        known = _known_sizes(symbolic._map(lambda s, i=i: symbolic._probe_of(s, i), shape))
+        known = _known_sizes(map_leaves(lambda s, i=i: symbolic._probe_of(s, i), shape))
         probes.append(symbolic._probe_tensor(known, dtype, i))
     return KerasTensor(op, None, tuple(probes))
 

@@ -24,6 +24,7 @@ from ..dtypes import dtype_name
 from ..placement import move
 from ..registry import Registry, argument_names, has_arg
 from ..symbolic import KerasTensor, Symbolic, as_tensor
+from ..trees import leaves, map_leaves
 from ..variable import Variable, recorded
 from .calls import CallRecord
 from .contributions import Contributions
@@ -221,9 +222,9 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
     def __call__(self, inputs, **kwargs):
         if symbolic.is_executing():
             if not isinstance(inputs, torch.Tensor):
-                inputs = symbolic._map(_as_value, inputs)
+                inputs = map_leaves(_as_value, inputs)
             return self._compute(inputs, kwargs)
-        flat = symbolic.leaves(inputs)
+        flat = leaves(inputs)
         if flat and all(isinstance(x, torch.Tensor) for x in flat):
             with symbolic.executing(int(bool(kwargs.get("training", False)))):
                 return self._compute(inputs, kwargs, as_model=True)
@@ -301,7 +302,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
                 if len(shape) == len(x.shape):
                     x._keras_shape = tuple(map(known_size, shape))
         several = isinstance(output_mask, (list, tuple))
-        masks = symbolic.leaves(output_mask) if several else [output_mask] * len(flat)
+        masks = leaves(output_mask) if several else [output_mask] * len(flat)
         for x, mask in zip(flat, masks):
             x._keras_mask = mask
         return flat
@@ -324,7 +325,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
                 self._ensure_built(inputs)
         device = next((w.device for w in self.weights), None) if as_model else None
         if device is not None:
-            inputs, kwargs = symbolic._map(lambda x: move(x, device), [inputs, kwargs])
+            inputs, kwargs = map_leaves(lambda x: move(x, device), [inputs, kwargs])
         outputs = self.call(inputs, **kwargs)
         return unpack(outputs) if isinstance(outputs, list) else outputs
 

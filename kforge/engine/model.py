@@ -13,6 +13,7 @@ from ..symbolic import KerasTensor
 from ..training.arrays import array_inputs
 from ..training.data import model_device
 from ..training.methods import TrainingMethods
+from ..trees import leaves
 from ..variable import to_numpy
 from .calls import phase_of_call
 from .contributions import CallUpdates
@@ -56,7 +57,7 @@ class Model(TrainingMethods, Layer):
 
     def _set_graph(self, inputs, outputs):
         """Makes the model the graph between these tensors."""
-        graph = trace_graph(symbolic.leaves(inputs), symbolic.leaves(outputs), self.name)
+        graph = trace_graph(leaves(inputs), leaves(outputs), self.name)
         self._single_output = not isinstance(outputs, (list, tuple)) or len(outputs) == 1
         for layer in graph.layers:
             self._hold(layer)
@@ -346,7 +347,7 @@ class Model(TrainingMethods, Layer):
     def __call__(self, inputs, **kwargs):
         """On symbolic tensors, another use of the model's layers; on arrays or torch tensors, the
         outputs as torch tensors (`training=True` for the training phase)."""
-        flat = symbolic.leaves(inputs)
+        flat = leaves(inputs)
         if any(symbolic.is_symbolic(x) for x in flat) or symbolic.is_executing():
             with phase_of_call(self, kwargs):
                 return super().__call__(inputs, **kwargs)

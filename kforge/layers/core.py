@@ -11,6 +11,7 @@ from ..engine import InputSpec, Layer
 from ..engine.node import unpack
 from ..registry import has_arg
 from ..regularizers import L1L2
+from ..trees import leaves
 from ..variable import Permuted, in_layout
 
 __all__ = [
@@ -130,7 +131,7 @@ class Dropout(Layer):
     def _get_noise_shape(self, inputs):
         if self.noise_shape is None:
             return None
-        sizes = symbolic.leaves(list(self.noise_shape))
+        sizes = leaves(list(self.noise_shape))
         dynamic = K.shape(inputs)
         return tuple(dynamic[i] if n is None else n for i, n in enumerate(sizes))
 

@@ -10,7 +10,8 @@ from ..backend.values import given_tensor, tensor
 from ..config import automatic_name
 from ..dtypes import dtype_name, torch_dtype
 from ..registry import Configurable, Registry
-from ..symbolic import NeedsValue, Symbolic, leaves
+from ..symbolic import NeedsValue, Symbolic
+from ..trees import leaves, map_leaves
 from ..variable import Variable, collecting, to_numpy, updated
 from ..weighting import squeeze_or_expand_dimensions, weigh
 
@@ -146,7 +147,7 @@ def _by_value(function, args, kwargs):
             return value_of[x] if isinstance(x, Symbolic) else x
 
         with symbolic.executing():
-            function(*symbolic._map(fill, args), **symbolic._map(fill, kwargs))
+            function(*map_leaves(fill, args), **map_leaves(fill, kwargs))
 
     return lowering.effect(run, tensors)
 

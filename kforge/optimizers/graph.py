@@ -9,7 +9,8 @@ Given to `Model.compile` they are wrapped in `TFOptimizer`, as Keras does.
 import torch
 
 from .. import lowering
-from ..symbolic import KerasTensor, leaves
+from ..symbolic import KerasTensor
+from ..trees import leaves
 from ..variable import Variable, all_variables
 from .base import Optimizer
 from .updates import SGD, Adadelta, Adagrad, Adam

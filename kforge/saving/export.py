@@ -13,7 +13,8 @@ from ..backend import nn as backend_nn
 from ..backend.loops import Loop as RecordedLoop
 from ..execution import giving
 from ..module_runner import ModuleRunner
-from ..symbolic import KerasTensor, Op, leaves
+from ..symbolic import KerasTensor, Op
+from ..trees import leaves, map_leaves
 from ..utils.atomic import atomic_write
 from ..variable import UPDATES, Variable
 from .expansions import EXPANSIONS, KERNELS, SizedTensor, is_order_of_flags
@@ -193,7 +194,7 @@ class Exporter(lowering.Builder):
     def expand(self, op):
         """The nodes for what a function of this package does to tensors with sizes."""
         function = {**EXPANSIONS, **KERNELS}.get(op.func, op.func)
-        args, kwargs = symbolic._map(self.sized, [op.args, op.kwargs])
+        args, kwargs = map_leaves(self.sized, [op.args, op.kwargs])
         start = Op(None).serial
         try:
             # What operations give has sizes.

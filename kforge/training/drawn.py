@@ -2,7 +2,8 @@
 
 from .. import lowering
 from ..backend.values import as_list
-from ..symbolic import _map, is_symbolic, leaves
+from ..symbolic import is_symbolic
+from ..trees import leaves, map_leaves
 from ..variable import recorded
 
 __all__ = ["draw", "is_drawn"]
@@ -23,4 +24,4 @@ def draw(*data):
         def value(x, found=found):
             return next(found).detach() if is_symbolic(x) else x
 
-        yield tuple(_map(value, data))
+        yield tuple(map_leaves(value, data))

@@ -11,7 +11,8 @@ from torch import fx
 
 from .. import lowering
 from ..backend import recurrences
-from ..symbolic import Op, _map
+from ..symbolic import Op
+from ..trees import map_leaves
 from . import compilable
 
 __all__ = ["lower_marked", "mixed"]
@@ -106,7 +107,7 @@ def _in_float32(function):
         if has_kernels and device == "cuda":
             return function(*args, **kwargs)
         with torch.autocast(device, enabled=False):
-            return function(*_map(_restored, args), **_map(_restored, kwargs))
+            return function(*map_leaves(_restored, args), **map_leaves(_restored, kwargs))
 
     run.__name__ = run.__qualname__ = function.__name__
     return run

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from ..trees import map_leaves
 from .download import _hash_file, get_file, validate_file  # noqa: F401 - scripts use the first
 
 __all__ = [
@@ -300,7 +301,7 @@ class _Processes:
         )
 
     def __next__(self):
-        return _map(next(self.batches), _unpack)
+        return map_leaves(_unpack, next(self.batches))
 
     def close(self, timeout=None):
         # Dropping the iterator would do, were it not that tracebacks keep it alive.
@@ -355,17 +356,8 @@ def _pack(batch):
         known = large and x.dtype.kind in "fiub" and x.dtype.isnative and x.itemsize <= 8
         return _Shared(x) if known else x
 
-    return _map(batch, share)
+    return map_leaves(share, batch)
 
 
 def _unpack(x):
     return x.tensor.numpy() if type(x) is _Shared else x
-
-
-def _map(tree, function):
-    """`tree` with `function` applied to what its tuples, lists and dictionaries hold."""
-    if type(tree) is dict:
-        return {key: _map(value, function) for key, value in tree.items()}
-    if type(tree) in (tuple, list):
-        return type(tree)(_map(value, function) for value in tree)
-    return function(tree)

@@ -14,6 +14,7 @@ import kforge
 from kforge import backend as K
 from kforge import symbolic
 from kforge.compat.tensorflow import MODULES
+from kforge.trees import leaves
 from tests.compat.tensorflow_cases import ARRAYS
 from tests.compat.tensorflow_cases import CASES as BASIC
 from tests.compat.tensorflow_library_cases import CASES as LIBRARY
@@ -81,7 +82,7 @@ def test_values(tf, recorded, code):
     out = eval(code, {"tf": tf, "np": np, **names})
     found = tf.Session().run(out, {names[k]: v for k, v in feeds.items()})
     same(found, recorded[code], code)
-    for tensor, value in zip(symbolic.leaves(out), symbolic.leaves(found)):
+    for tensor, value in zip(leaves(out), leaves(found)):
         shape = tuple(tensor.shape)
         assert len(shape) == np.ndim(value)
         assert all(n in (None, m) for n, m in zip(shape, np.shape(value)))
@@ -106,8 +107,8 @@ def test_values_at_once(tf, recorded, code):
     names = {k: torch.from_numpy(v.copy()) for k, v in arrays_of(code).items()}
     with symbolic.executing():
         found = eval(code, {"tf": tf, "np": np, **names})
-        leaves = [x for x in symbolic.leaves(found)]
-    found = [np.asarray(x) for x in leaves]
+        found_leaves = leaves(found)
+    found = [np.asarray(x) for x in found_leaves]
     same(found if isinstance(recorded[code], list) else found[0], recorded[code], code)
 
 

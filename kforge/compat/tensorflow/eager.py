@@ -7,6 +7,7 @@ import torch
 
 from ... import symbolic
 from ...config import ThreadStack
+from ...trees import leaves, map_leaves
 from ...variable import Variable
 
 __all__ = [
@@ -74,10 +75,10 @@ class GradientTape:
 
     def watch(self, tensor):
         """From here on gradients for a tensor, or nested ones, can be asked for."""
-        for x in map(_native, symbolic.leaves(tensor)):
+        for x in map(_native, leaves(tensor)):
             if isinstance(x, torch.Tensor) and x.is_leaf and x.dtype.is_floating_point:
                 x.requires_grad_()
-        self._watched += symbolic.leaves(tensor)
+        self._watched += leaves(tensor)
 
     def watched_variables(self):
         """The variables that were watched one by one."""
@@ -85,10 +86,10 @@ class GradientTape:
 
     def gradient(self, target, sources, output_gradients=None, unconnected_gradients="none"):
         """Gradients of the sum of `target` for `sources`, nested as these; None if unconnected."""
-        targets, flat = symbolic.leaves(target), symbolic.leaves(sources)
+        targets, flat = leaves(target), leaves(sources)
         nested = bool(_open.stack)
         keep = self._persistent or nested
-        weights = None if output_gradients is None else symbolic.leaves(output_gradients)
+        weights = None if output_gradients is None else leaves(output_gradients)
         found = _gradients(targets, flat, weights, keep, nested)
         if unconnected_gradients == "zero":
             found = [torch.zeros_like(_native(x)) if g is None else g for g, x in zip(found, flat)]
@@ -97,17 +98,17 @@ class GradientTape:
                 if not x._is_view():
                     x.detach_()
         found = iter(found)
-        return symbolic._map(lambda _: next(found), sources)
+        return map_leaves(lambda _: next(found), sources)
 
     def jacobian(self, target, sources, unconnected_gradients="none"):
         """The gradients of each element of `target`: (*its shape, *the source's shape)."""
-        flat, nested = symbolic.leaves(sources), bool(_open.stack)
+        flat, nested = leaves(sources), bool(_open.stack)
         rows = [_gradients([y], flat, None, True, nested) for y in target.reshape(-1)]
         found = iter(
             None if column[0] is None else torch.stack(column).unflatten(0, tuple(target.shape))
             for column in zip(*rows)
         )
-        return symbolic._map(lambda _: next(found), sources)
+        return map_leaves(lambda _: next(found), sources)
 
     def batch_jacobian(self, target, source):
         """`jacobian` of each sample for itself: (batch, *target's rest, *source's rest)."""
@@ -169,7 +170,7 @@ def function(func=None, input_signature=None, autograph=True, **options):
 
     @functools.wraps(func)
     def run(*args, **kwargs):
-        if any(isinstance(x, symbolic.KerasTensor) for x in symbolic.leaves([args, kwargs])):
+        if any(isinstance(x, symbolic.KerasTensor) for x in leaves([args, kwargs])):
             return func(*args, **kwargs)
         with symbolic.executing(symbolic.running_phase() or 0):
             return func(*args, **kwargs)

@@ -10,6 +10,7 @@ from ...backend.loops import _probes, _scan, _Trace, rebuilt
 from ...backend.session import Fetch
 from ...dtypes import torch_dtype
 from ...symbolic import KerasTensor, Op, Symbolic
+from ...trees import Holder, leaves, map_leaves
 from .values import apply, convert, recorded, tensor
 
 __all__ = [
@@ -42,10 +43,7 @@ def cond(pred, true_fn=None, false_fn=None, strict=False):
     if not recorded(pred) and not isinstance(pred, Symbolic):
         return true_fn() if bool(pred) else false_fn()
     yes, no = true_fn(), false_fn()
-    found = [
-        K.switch(pred, convert(a), convert(b))
-        for a, b in zip(symbolic.leaves(yes), symbolic.leaves(no))
-    ]
+    found = [K.switch(pred, convert(a), convert(b)) for a, b in zip(leaves(yes), leaves(no))]
     return rebuilt(yes, found)
 
 
@@ -80,15 +78,15 @@ def while_loop(
     are unknown in the result.
     """
     structure = list(loop_vars) if isinstance(loop_vars, (list, _tuple)) else [loop_vars]
-    start = [_flow(v) for v in symbolic.leaves(structure)]
+    start = [_flow(v) for v in leaves(structure)]
 
     def unflatten(values):
-        leaves = zip(symbolic.leaves(structure), values)
-        return rebuilt(structure, [_unflow(like, v) for like, v in leaves])
+        pairs = zip(leaves(structure), values)
+        return rebuilt(structure, [_unflow(like, v) for like, v in pairs])
 
     def turn(values):
         found = body(*unflatten(values))
-        return [_flow(v) for v in symbolic.leaves(found)]
+        return [_flow(v) for v in leaves(found)]
 
     def goes_on(values):
         return convert(cond(*unflatten(values)))
@@ -164,7 +162,7 @@ class _While:
 def map_fn(fn, elems, dtype=None, fn_output_signature=None):
     """`fn` of each item along axis 0, the results stacked; `fn_output_signature` gives dtypes."""
     if fn_output_signature is not None:
-        dtype = symbolic._map(lambda s: getattr(s, "dtype", s), fn_output_signature)
+        dtype = map_leaves(lambda s: getattr(s, "dtype", s), fn_output_signature)
     return K.map_fn(fn, elems, dtype=dtype)
 
 
@@ -184,18 +182,18 @@ def scan(fn, elems, initializer=None, reverse=False):
     `elems` and `initializer` may be nested lists and tuples of tensors; `fn` then takes slices of
     the one, and takes and gives values of the other.
     """
-    given, first = [tensor(x) for x in symbolic.leaves(elems)], None
+    given, first = [tensor(x) for x in leaves(elems)], None
     if initializer is None:
         initializer = elems
         start = [x.select(0, -1 if reverse else 0) for x in given]
         given = [x[:-1] if reverse else x[1:] for x in given]
         first = [x.unsqueeze(0) for x in start]
     else:
-        start = [tensor(x) for x in symbolic.leaves(initializer)]
+        start = [tensor(x) for x in leaves(initializer)]
 
     def turn(slices, carry):
         found = fn(rebuilt(initializer, carry), rebuilt(elems, slices))
-        found = [convert(x) for x in symbolic.leaves(found)]
+        found = [convert(x) for x in leaves(found)]
         return found, found
 
     steps, _, _ = _scan(turn, given, start, start, backwards=reverse)
@@ -210,7 +208,7 @@ def scan(fn, elems, initializer=None, reverse=False):
 # ---- arrays of tensors --------------------------------------------------------------------------
 
 
-class _Items(symbolic.Holder):
+class _Items(Holder):
     """The tensors of a TensorArray at one time, {number: tensor}: what flows through a graph."""
 
     __slots__ = ("found",)
@@ -318,7 +316,7 @@ class Group(Fetch):
 
 def group(*inputs):
     """Several operations as one, for `Session.run`."""
-    found = [x for item in inputs for x in symbolic.leaves(item) if x is not None]
+    found = [x for item in inputs for x in leaves(item) if x is not None]
     return Group([op for x in found for op in (x.operations if isinstance(x, Fetch) else [x])])
 
 

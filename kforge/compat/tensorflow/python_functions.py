@@ -8,6 +8,7 @@ import torch
 from ... import symbolic
 from ...devices import current_device
 from ...dtypes import torch_dtype
+from ...trees import map_leaves
 from .values import apply, convert, recorded
 
 __all__ = ["custom_gradient", "numpy_function", "py_func"]
@@ -88,7 +89,7 @@ class _OwnGradient(torch.autograd.Function):
             found, ctx.gradient = function(*tensors)
         found = tuple(found) if isinstance(found, (list, tuple)) else found
         # A result that is an argument has to be a tensor of its own.
-        return symbolic._map(lambda x: x.view_as(x), found)
+        return map_leaves(lambda x: x.view_as(x), found)
 
     @staticmethod
     def backward(ctx, *grads):

@@ -5,8 +5,9 @@ from collections import namedtuple
 import torch
 
 from ... import backend as K
-from ... import initializers, symbolic
+from ... import initializers
 from ...backend.loops import rebuilt
+from ...trees import leaves, map_leaves
 from . import nn
 from .arrays import sequence_mask, zeros
 from .scopes import get_variable, variable_scope
@@ -50,7 +51,7 @@ class RNNCell:
 
     def zero_state(self, batch_size, dtype):
         """A state of zeros."""
-        return symbolic._map(lambda n: zeros([batch_size, n], dtype), self.state_size)
+        return map_leaves(lambda n: zeros([batch_size, n], dtype), self.state_size)
 
 
 class BasicRNNCell(RNNCell):
@@ -248,7 +249,7 @@ class DropoutWrapper(_Wrapper):
         if isinstance(new, LSTMStateTuple):
             new = LSTMStateTuple(new.c, _dropped(new.h, between))
         else:
-            new = symbolic._map(lambda x: _dropped(x, between), new)
+            new = map_leaves(lambda x: _dropped(x, between), new)
         return _dropped(found, out), new
 
 
@@ -339,13 +340,13 @@ def dynamic_rnn(
         counts = None if sequence_length is None else inputs[:, -1:]
         inputs = inputs if counts is None else inputs[:, :-1]
         found, new = cell(inputs, rebuilt(first, list(states)))
-        new = symbolic.leaves(new)
+        new = leaves(new)
         if counts is not None:
             found = found * counts
             new = [counts * b + (1 - counts) * a for a, b in zip(states, new)]
         return found, new
 
-    _, outputs, last = K.rnn(step, x, symbolic.leaves(first))
+    _, outputs, last = K.rnn(step, x, leaves(first))
     outputs = outputs.transpose(0, 1) if time_major else outputs
     return outputs, rebuilt(first, list(last))
 

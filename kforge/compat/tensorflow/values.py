@@ -11,6 +11,7 @@ from ...backend.values import apply, recorded, tensor
 from ...backend.variables import cast
 from ...dtypes import torch_dtype
 from ...symbolic import KerasTensor, Symbolic
+from ...trees import leaves
 
 __all__ = ["apply", "convert", "declared", "known", "lenient", "pair", "recorded", "tensor"]
 
@@ -74,7 +75,7 @@ def convert(value, dtype=None):
     if isinstance(value, (Symbolic, torch.Tensor)):
         return value if dtype is None else cast(value, dtype)
     if isinstance(value, (list, tuple)) and any(
-        isinstance(v, (Symbolic, torch.Tensor)) for v in symbolic.leaves(value)
+        isinstance(v, (Symbolic, torch.Tensor)) for v in leaves(value)
     ):
         return torch.stack([convert(v, dtype) for v in value])
     array = np.asarray(value)
