@@ -159,6 +159,8 @@ def latency_contestants():
     x = make_data("mlp", 256)[0]
     module, big = loops.MLP().eval(), make_model("mlp", "rmsprop")
     weights = list(module.parameters())
+    for weight, own in zip(weights, big.weights):  # whoever runs first warms the cache for all
+        weight.data = own.native.data
 
     def tight_predict():
         a, b, c, d, e, f = weights

@@ -182,9 +182,12 @@ class CompileMethods(Feeds):
             awaited[kind].append(value)
         if awaited["name"] and awaited["tensor"]:
             self.add_metric(awaited["tensor"].pop(0), awaited["name"].pop(0))
-            if self._compiled is not None:
-                self._compiled.forget_objectives()
-                self._steps = {}
+
+    def _note_metric(self, metric, value=None):
+        super()._note_metric(metric, value)
+        if vars(self).get("_compiled") is not None:
+            self._compiled.forget_objectives()
+            self._steps = {}
 
     @property
     def metrics(self):

@@ -114,11 +114,11 @@ class OneBatchMethods:
 
     def _report(self, loss, reset):
         """The loss and the metrics as numbers."""
-        if not self._compiled.metrics:
-            return Number(loss.item())
         if "results" not in self._steps:
             self._steps["results"] = loop.Results(self._compiled)
         results = self._steps["results"]
+        if not results.metrics:
+            return Number(loss.item())
         found = [Number(loss.item()), *results.metric_values()]
         if reset:
             results.reset()

@@ -24,60 +24,63 @@ def _kind(data):
 
 def plain_batch(table, key, *data):
     """(step, tensors) for arrays of a known kind, else (None, None)."""
-    step = table.get((*key, *map(_kind, data))) if table else None
-    if step is None:
-        return None, None
-    arrays = data if type(data[0]) is np.ndarray and len(data) == 1 else _flat(data)
-    if len(arrays) > 1 and len(set(map(len, arrays))) > 1:
-        return None, None  # the checks will say so
-    return step, list(map(torch.from_numpy, arrays))
+    step, casts = table.get((*key, *map(_kind, data)), (None, ())) if table else (None, ())
+    tensors = None if step is None else _converted(data, casts)
+    return (None, None) if tensors is None else (step, tensors)
 
 
 def register_plain(model, table, key, step, tensors, *data):
-    """Notes the kind of arrays that became `tensors` without a copy or a cast."""
-    kinds = tuple(map(_kind, data))
-    if None in kinds or model.inputs[0].shape[0] is not None:
-        return
-    arrays = _flat(data)
-    same = len(arrays) == len(tensors) and all(
-        t.device.type == "cpu" and t.shape == a.shape and t.data_ptr() == a.ctypes.data
-        for t, a in zip(tensors, arrays)
-    )
-    if same:
-        table[(*key, *kinds)] = step
+    """Notes the kind of arrays that became `tensors`, on the CPU, and the step they are for."""
+    kinds, casts = _learned(model, data, tensors)
+    if kinds is not None and all(t.is_cpu for t in tensors):
+        table[(*key, *kinds)] = step, casts
 
 
 class Conversions:
     """How batches of a stream become tensors, by their kind."""
 
     def __init__(self, model):
-        self.learns = model.inputs[0].shape[0] is None  # other sizes are always checked
-        self.known = {}
+        self.model, self.known = model, {}
 
     def tensors(self, data):
         """The tensors of these inputs and targets, None if there were none of their kind before."""
-        steps = self.known.get(tuple(map(_kind, data)))
-        if steps is None:
-            return None
-        arrays = _flat(data)
-        if len({len(array) for array in arrays}) > 1:
-            return None  # the checks will say so
-        found = []
-        for array, (dtype, is_flat) in zip(arrays, steps):
-            tensor = torch.from_numpy(array)
-            tensor = tensor[:, None] if is_flat else tensor
-            found.append(tensor.to(dtype))
-        return found
+        kinds = tuple(map(_kind, data))
+        return _converted(data, self.known[kinds]) if kinds in self.known else None
 
     def learn(self, data, tensors):
         """Notes that inputs and targets `data` became `tensors`."""
-        kinds = tuple(map(_kind, data))
-        arrays = _flat(data)
-        if None in kinds or not self.learns or len(arrays) != len(tensors):
-            return
-        pairs = list(zip(arrays, tensors))
-        if all(_is_simple(array, tensor) for array, tensor in pairs):
-            self.known[kinds] = [(t.dtype, t.dim() > a.ndim) for a, t in pairs]
+        kinds, casts = _learned(self.model, data, tensors)
+        if kinds is not None:
+            self.known[kinds] = casts
+
+
+def _converted(data, casts):
+    """Arrays as tensors; None if they differ in length, which the checks will tell."""
+    arrays = data if len(data) == 1 and type(data[0]) is np.ndarray else _flat(data)
+    if len(arrays) > 1 and len(set(map(len, arrays))) > 1:
+        return None
+    tensors = list(map(torch.from_numpy, arrays))
+    for i, dtype, is_flat in casts:
+        tensors[i] = (tensors[i][:, None] if is_flat else tensors[i]).to(dtype)
+    return tensors
+
+
+def _learned(model, data, tensors):
+    """(kinds, casts) where arrays became `tensors` by simple casts, else (None, None).
+
+    The casts are (which array, dtype, whether it gets a last axis) of those that need one.
+    """
+    kinds = tuple(map(_kind, data))
+    if None in kinds or model.inputs[0].shape[0] is not None:  # other sizes are always checked
+        return None, None
+    arrays = _flat(data)
+    if len(arrays) != len(tensors) or not all(map(_is_simple, arrays, tensors)):
+        return None, None
+    return kinds, [
+        (i, t.dtype, t.dim() > a.ndim)
+        for i, (a, t) in enumerate(zip(arrays, tensors))
+        if t.dim() > a.ndim or t.dtype is not torch_dtype(a.dtype)
+    ]
 
 
 def _flat(data):

@@ -31,6 +31,15 @@ def test_a_metric_that_was_called_is_reported_as_it_is():
     assert history["mean"] == pytest.approx([3.5])
 
 
+def test_a_metric_that_is_added_after_a_step():
+    model, y = linear()
+    model.compile("sgd", "mse")
+    model.train_on_batch(X, Y)
+    model.add_metric(K.sum(y), name="sum")
+    assert model.metrics_names == ["loss", "sum"]
+    assert model.train_on_batch(X, Y)[1] == pytest.approx(21)
+
+
 @pytest.mark.parametrize("first", ["name", "tensor"])
 def test_metrics_that_are_appended_after_compile(first):
     model, y = linear()

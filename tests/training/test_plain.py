@@ -6,7 +6,7 @@ import torch
 
 from kforge.layers import Dense, Embedding, Flatten, Input, concatenate
 from kforge.models import Model, Sequential
-from kforge.training import streams
+from kforge.training import methods, one_batch, streams
 from kforge.training.plain import Conversions
 
 RNG = np.random.RandomState(0)
@@ -50,6 +50,19 @@ def test_kinds_that_are_never_known():
     conversions = Conversions(fixed)
     conversions.learn([x, y], [torch.zeros(5, 4), torch.zeros(5, 1)])
     assert not conversions.known
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+def test_single_batches_are_checked_once_for_each_kind(dtype, monkeypatch):
+    x, y, model = RNG.randint(9, size=(5, 4)).astype(dtype), np.ones(5), linear()
+    weights = model.get_weights()
+    wanted = model.train_on_batch(x, y), model.predict(x)
+    model.set_weights(weights)
+    for module in (one_batch, methods):
+        monkeypatch.setattr(module, "adapt_arrays", None)
+    found = model.train_on_batch(x, y), model.predict(x)
+    for got, want in zip(found, wanted):
+        np.testing.assert_array_equal(got, want)
 
 
 def test_a_stream_is_checked_once_for_each_kind(monkeypatch):
