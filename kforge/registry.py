@@ -25,6 +25,7 @@ __all__ = [
     "custom_object_scope",
     "get_custom_objects",
     "has_arg",
+    "is_own",
 ]
 
 _custom_objects = {}
@@ -246,11 +247,16 @@ class Configurable:
 
 def _arguments(cls):
     """Names of the arguments of the constructor that `cls` has, or inherits, from kforge."""
-    package = __name__.partition(".")[0] + "."
     for base in cls.__mro__:
-        if "__init__" in vars(base) and base.__module__.startswith(package):
+        if "__init__" in vars(base) and is_own(base):
             return argument_names(base.__init__)
     return ()
+
+
+def is_own(thing):
+    """Whether a class or function is kforge's, whichever name of its module it tells."""
+    module = sys.modules.get(thing.__module__)
+    return getattr(module, "__name__", "").partition(".")[0] == __name__.partition(".")[0]
 
 
 @functools.cache

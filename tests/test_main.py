@@ -129,7 +129,7 @@ if __name__ == "__main__":
     status, out, err = run("-m", "kforge", "script.py", cwd=tmp_path, **environ)
     assert status == 0, err
     first, fork, spawn, child = out.splitlines()
-    assert first == "kforge 2.3.1 tensorflow kforge.layers.core"
+    assert first == "kforge 2.3.1 tensorflow keras.layers.core"
     assert fork == "fork [('kforge', '2.3.1')]"
     assert spawn == "spawn [('kforge', '2.3.1')]"
     assert "stdout='False\\nkforge\\n', stderr=''" in child

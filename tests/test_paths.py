@@ -101,6 +101,23 @@ def test_objects_pickle_under_either_name(keras):
     assert pickle.loads(pickle.dumps(kforge.layers.Dense)) is kforge.layers.Dense
 
 
+def test_classes_tell_where_keras_has_them(keras):
+    kinds = [
+        (keras.models.Sequential, "keras.engine.sequential"),
+        (keras.models.Model, "keras.engine.training"),
+        (keras.layers.Layer, "keras.engine.base_layer"),
+        (keras.layers.Conv2D, "keras.layers.convolutional"),
+        (keras.layers.LSTM, "keras.layers.recurrent"),
+        (keras.optimizers.Adam, "keras.optimizers"),
+        (keras.callbacks.EarlyStopping, "keras.callbacks.callbacks"),
+    ]
+    for kind, home in kinds:
+        assert str(kind) == f"<class '{home}.{kind.__name__}'>"
+        assert pickle.loads(pickle.dumps(kind)) is kind
+    kforge.uninstall()
+    assert all(kind.__module__.startswith("kforge.") for kind, _ in kinds)
+
+
 def test_versions_and_backend(keras, monkeypatch):
     assert keras.__version__ == "2.3.1"
     monkeypatch.delenv("KERAS_BACKEND", raising=False)

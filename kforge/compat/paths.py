@@ -11,12 +11,14 @@ inherit `PYTHONPATH` (and multiprocessing's `sys.path`), in which `install()` pu
 in a process that never imports Keras.
 """
 
+import functools
 import importlib
 import importlib.util
 import os
 import sys
 
 from .. import config
+from ..registry import is_own
 from . import tensorflow
 
 __all__ = ["ALIASES", "COMPANIONS", "HOMES", "SHOWN", "install", "installed", "uninstall"]
@@ -289,6 +291,7 @@ def install():
             _set(sys.modules, name, _ABSENT)
         modules = _modules()
         _register(modules)
+        _show_homes(modules)
         _show_names(modules)
         _set(vars(modules[""]), "__version__", config.KERAS_VERSION)
         _inherit()
@@ -387,6 +390,20 @@ def _show_names(modules):
         if "__all__" in namespace:
             shown = [name for name in words.split() if name in namespace]
             _set(namespace, "__all__", list(dict.fromkeys([*namespace["__all__"], *shown])))
+
+
+def _show_homes(modules):
+    """Lets classes tell Keras's modules as theirs: libraries look for these in ``str(type(m))``."""
+    homes = {}
+    for path in ALIASES:  # that of the class's file, or else the longest that exports it
+        for name in getattr(modules[path], "__all__", ()):
+            kind = getattr(modules[path], name)
+            if isinstance(kind, type) and kind.__qualname__ == name and is_own(kind):
+                rank = (kind.__module__ == modules[path].__name__, path.count("."))
+                homes[kind] = max(homes.get(kind, (rank, path)), (rank, path), key=lambda h: h[0])
+    for kind, (_, path) in homes.items():
+        _undo.append(functools.partial(setattr, kind, "__module__", kind.__module__))
+        kind.__module__ = f"keras.{path}"
 
 
 def _inherit():

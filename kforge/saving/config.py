@@ -3,7 +3,7 @@
 import inspect
 
 from ..engine.layer import Layer, layers
-from ..registry import CustomObjectScope, checking_config
+from ..registry import CustomObjectScope, checking_config, is_own
 from .dialects import modern, translate
 from .text import load_json, load_yaml
 
@@ -50,7 +50,7 @@ def check_restorable(layer):
     make = type(layer).from_config.__func__
     if make is Layer.from_config.__func__:
         _check_arguments(layer)
-    elif make.__module__.partition(".")[0] == __name__.partition(".")[0]:
+    elif is_own(make):
         # The config of a model, a wrapper or a stack of cells is that of its parts.
         for part in layer._sublayers():
             check_restorable(part)

@@ -5,6 +5,8 @@ import types
 
 import torch
 
+from ..registry import is_own
+
 __all__ = ["importable", "own_objects"]
 
 
@@ -27,7 +29,7 @@ def own_objects(*things):
             waiting += [*vars(thing).values(), *thing.children()]
         kind = thing if isinstance(thing, types.FunctionType) else type(thing)
         if kind is thing or hasattr(kind, "get_config"):
-            if kind.__module__.partition(".")[0] != __name__.partition(".")[0]:
+            if not is_own(kind):
                 found[kind.__name__] = kind
     return found
 

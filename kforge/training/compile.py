@@ -8,6 +8,7 @@ import torch
 from .. import config, losses, metrics, opaque, symbolic
 from ..backend.values import given_tensor
 from ..compat.arguments import user_level
+from ..registry import is_own
 from ..symbolic import KerasTensor
 from ..variable import recorded
 from ..weighting import masked_weights
@@ -52,8 +53,7 @@ class Endpoint:
         if function is not None:
             known = getattr(losses, getattr(function, "__name__", ""), None) is not None
             return shape if known else None
-        built_in = type(self.loss).__module__.startswith("kforge.")
-        return shape if built_in else None
+        return shape if is_own(type(self.loss)) else None
 
 
 class Compiled:

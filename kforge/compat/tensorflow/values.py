@@ -60,7 +60,7 @@ def lenient(function):
             others = {w for group in _SYNONYMS if word in group for w in group} & taken
             if len(others) == 1:
                 kwargs[others.pop()] = kwargs.pop(word)
-        if len(args) > len(taken) and isinstance(args[-1], str):
+        if len(args) > len(taken) and (args[-1] is None or isinstance(args[-1], str)):
             args = args[:-1]  # a name, given by position
         return function(*args, **kwargs)
 
