@@ -81,7 +81,12 @@ WIDENED = {
     "h5py:AttributeManager": "__getitem__=decodable",
     "h5py:File": "__init__=creating",
     "json:JSONDecoder": "__init__=ignoring_encoding",
-    "numpy": "array=making_ragged asarray=making_ragged meshgrid=giving_a_list",
+    "numpy": (
+        "array=making_ragged asanyarray=making_ragged asarray=making_ragged copy=taking_ragged"
+        " meshgrid=giving_a_list ndim=taking_ragged save=taking_ragged savez=taking_ragged"
+        " savez_compressed=taking_ragged shape=taking_ragged size=taking_ragged"
+    ),
+    "numpy.random": "permutation=taking_ragged",
     "random": "sample=sampling_sets",
     "sklearn.utils.class_weight": "compute_class_weight=taking_positions",
     "yaml": "load=loading_safely",

@@ -36,6 +36,7 @@ __all__ = [
     "sampling_sets",
     "sctypes",
     "taking_positions",
+    "taking_ragged",
     "textsize",
 ]
 
@@ -231,5 +232,23 @@ def making_ragged(array):
             if is_typed or "inhomogeneous shape" not in str(e):
                 raise
         return array(*args, **{**kwargs, "dtype": object})
+
+    return widened
+
+
+def taking_ragged(function):
+    """Lists of unequal lengths are taken as an array of objects, which is made of them first."""
+
+    def ragged(x):
+        return making_ragged(np.array)(x) if isinstance(x, (list, tuple)) else x
+
+    @functools.wraps(function)
+    def widened(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except ValueError as e:
+            if "inhomogeneous shape" not in str(e):
+                raise
+        return function(*map(ragged, args), **{k: ragged(v) for k, v in kwargs.items()})
 
     return widened

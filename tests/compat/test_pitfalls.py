@@ -77,6 +77,18 @@ def test_numpy_makes_ragged_arrays(restored):
         np.array([np.zeros((2, 3)), np.zeros((2, 4))])
 
 
+def test_numpy_takes_ragged_lists(restored, tmp_path):
+    ragged = [np.zeros(2), np.zeros(3)]
+    assert np.copy(ragged).dtype == object and np.asanyarray(ragged).shape == (2,)
+    assert (np.shape(ragged), np.ndim(ragged), np.size(ragged)) == ((2,), 1, 2)
+    assert sorted(map(len, np.random.permutation(ragged))) == [2, 3]
+    np.savez(tmp_path / "lists.npz", ragged, names=[["a"], ["b", "c"]])
+    stored = np.load(tmp_path / "lists.npz", allow_pickle=True)
+    assert len(stored["arr_0"][1]) == 3 and stored["names"][1] == ["b", "c"]
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        np.stack([ragged, ragged])
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # where it still exists
 def test_python(restored):
     assert isinstance([], collections.Iterable) and isinstance({}, collections.Mapping)
