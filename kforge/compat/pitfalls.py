@@ -81,6 +81,7 @@ WIDENED = {
     "h5py:AttributeManager": "__getitem__=decodable",
     "h5py:File": "__init__=creating",
     "json:JSONDecoder": "__init__=ignoring_encoding",
+    "matplotlib.axis:Axis": "set_ticklabels=labelling_some",
     "numpy": (
         "array=making_ragged asanyarray=making_ragged asarray=making_ragged copy=taking_ragged"
         " meshgrid=giving_a_list ndim=taking_ragged save=taking_ragged savez=taking_ragged"

@@ -30,6 +30,7 @@ __all__ = [
     "giving_a_list",
     "ignoring_encoding",
     "in1d",
+    "labelling_some",
     "loading_safely",
     "making_ragged",
     "msort",
@@ -204,6 +205,20 @@ def giving_a_list(function):
     @functools.wraps(function)
     def widened(*args, **kwargs):
         return list(function(*args, **kwargs))
+
+    return widened
+
+
+def labelling_some(set_ticklabels):
+    """More or fewer labels than ticks: the rest of either goes without."""
+
+    @functools.wraps(set_ticklabels)
+    def widened(self, labels, *args, minor=False, **kwargs):
+        locator = self.get_minor_locator() if minor else self.get_major_locator()
+        ticks = len(getattr(locator, "locs", labels))
+        if len(labels):
+            labels = [*labels, *[""] * (ticks - len(labels))][:ticks]
+        return set_ticklabels(self, labels, *args, minor=minor, **kwargs)
 
     return widened
 

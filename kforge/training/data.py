@@ -16,6 +16,7 @@ __all__ = [
     "Batch",
     "adapt_arrays",
     "check_batch",
+    "check_divisible",
     "model_device",
     "on_device",
     "shuffled",
@@ -128,15 +129,21 @@ def shuffled(order, shuffle, batch_size):
     return order
 
 
-def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True):
-    """(tensors, weighted, samples): inputs, targets and given weights, checked."""
+def adapt_arrays(model, x, y, sample_weight, class_weight, with_targets=True, check_lengths=True):
+    """(tensors, weighted, samples): inputs, targets and given weights, checked.
+
+    Without `check_lengths` they may differ in length; `samples` is then that of the first.
+    """
     inputs = array_inputs(model, x)
     targets = array_targets(model, y) if with_targets else []
     weights = sample_weights(model, targets, sample_weight, class_weight) if with_targets else []
     if not with_targets:
         inputs = _as_long_as_the_first(inputs)
-    samples = same_length(inputs, targets, weights)
-    _check_samples(model, samples)
+    if check_lengths:
+        samples = same_length(inputs, targets, weights)
+        check_divisible(model, samples, model.inputs[0].shape[0])
+    else:
+        samples = next((len(t) for t in (*inputs, *targets)), None)
     weighted = tuple(w is not None for w in weights)
     return [*inputs, *targets, *(w for w in weights if w is not None)], weighted, samples
 
@@ -159,9 +166,8 @@ def model_device(model):
     return next((w.device for w in model._ordered_weights()), None) or default_device()
 
 
-def _check_samples(model, samples):
-    """Refuses arrays that the batch size of the inputs, if it is fixed, does not divide."""
-    size = model.inputs[0].shape[0]
+def check_divisible(model, samples, size):
+    """Refuses a number of samples that a batch size, if it is fixed, does not divide."""
     if size and samples is not None and samples % size:
         kind = "stateful network" if model.stateful else "network with a fixed batch size"
         raise ValueError(

@@ -3,7 +3,7 @@
 import torch
 
 from ..symbolic import placeholder
-from .data import ArrayBatches, adapt_arrays
+from .data import ArrayBatches, adapt_arrays, check_divisible
 
 __all__ = ["Feeds"]
 
@@ -57,14 +57,26 @@ class Feeds:
     def _feed_loss_fns(self):
         return [endpoint.loss for endpoint in self._endpoints("fed")]
 
-    def _standardize_user_data(self, x, y=None, sample_weight=None, class_weight=None):
+    def _standardize_user_data(
+        self,
+        x,
+        y=None,
+        sample_weight=None,
+        class_weight=None,
+        check_array_lengths=True,
+        batch_size=None,
+    ):
         """Inputs, targets and sample weights, checked: three lists of arrays.
 
-        Weights that are not given are ones.
+        Weights that are not given are ones. A stateful model takes as many samples as its
+        `batch_size`, if that is given, divides.
         """
         with_targets = y is not None
         self._prepare(x)
-        parts = adapt_arrays(self, x, y, sample_weight, class_weight, with_targets)
+        weights = sample_weight, class_weight
+        parts = adapt_arrays(self, x, y, *weights, with_targets, check_array_lengths)
+        if self.stateful:
+            check_divisible(self, parts[-1], batch_size)
         found = ArrayBatches(*parts, parts[-1], torch.device("cpu")).arrays()
         at, count = len(self._feed_inputs), len(self._compiled.fed) if with_targets else 0
         return found[:at], found[at : at + count], found[at + count :]

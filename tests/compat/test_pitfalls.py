@@ -202,6 +202,15 @@ def test_matplotlib(restored):
         style.use("seaborn-whitegrid")
 
 
+def test_matplotlib_takes_more_or_fewer_labels_than_ticks(restored):
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    axes = figure.subplots()
+    for labels, shown in (["a", "b", "c"], ["a", "b"]), (["a"], ["a", ""]), ([], []):
+        axes.set_xticks([0, 1])
+        axes.set_xticklabels(labels)
+        assert [label.get_text() for label in axes.get_xticklabels()][: len(shown)] == shown
+
+
 def test_pandas(restored):
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})

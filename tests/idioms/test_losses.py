@@ -6,7 +6,7 @@ import torch
 
 from kforge import backend as K
 from kforge import metrics, regularizers
-from kforge.layers import Activation, Dense, Input, Lambda, Layer
+from kforge.layers import LSTM, Activation, Dense, Input, Lambda, Layer
 from kforge.losses import binary_crossentropy, mse
 from kforge.models import Model, Sequential
 
@@ -227,6 +227,20 @@ def test_private_names_that_scripts_feed():
     assert model._feed_output_names == model.output_names
     assert model._feed_input_shapes == [(None, 4)] and model._feed_output_shapes == [(None, 3)]
     assert model._feed_outputs == model.outputs and len(model._feed_loss_fns) == 1
+
+
+def test_lengths_of_user_data_that_are_checked_on_demand():
+    model = Sequential([Dense(3, batch_input_shape=(2, 4))])
+    model.compile("sgd", "mse")
+    (x,), (y,), _ = model._standardize_user_data(X[:5], Y, check_array_lengths=False)
+    assert (len(x), len(y)) == (5, 6)
+    with pytest.raises(ValueError, match="same number of samples"):
+        model._standardize_user_data(X[:4], Y)
+    stateful = Sequential([LSTM(3, stateful=True, batch_input_shape=(2, 2, 4))])
+    stateful.compile("sgd", "mse")
+    sequences = np.stack([X, X], 1)
+    with pytest.raises(ValueError, match="Found: 6 samples"):
+        stateful._standardize_user_data(sequences, Y, batch_size=4)
 
 
 def test_tensors_appended_to_the_metrics():
