@@ -8,14 +8,22 @@ import math
 
 import torch
 
-__all__ = ["fill_normal", "fill_truncated_normal", "fill_uniform"]
+__all__ = ["fill_normal", "fill_truncated_normal", "fill_uniform", "set_graph_seed"]
 
 _FACTORS = 0xD2511F53, 0xCD9E8D57
 _KEY_STEPS = 0x9E3779B9, 0xBB67AE85
 _WORD = 0xFFFFFFFF
-_GRAPH_SEED = 87654321  # the half of the key that TensorFlow takes where a graph has no seed
+_GRAPH_SEED = 87654321  # what TensorFlow takes where a graph has no seed
+_MOST = 2**31 - 1  # the largest seed of a graph
 _CHUNK = 2**13  # counters whose words are computed at a time, to stay in the processor's cache
 _RESERVED = 64  # counters for each value whose number of words is not known before
+
+_graph_seed = [_GRAPH_SEED]
+
+
+def set_graph_seed(seed):
+    """Sets the seed of TensorFlow's graph, which every other seed is combined with; None: none."""
+    _graph_seed[0] = _GRAPH_SEED if seed is None else int(seed) % _MOST
 
 
 def fill_uniform(x, seed, low, high):
@@ -46,9 +54,12 @@ def _fill(x, seed, draw):
 
 def _words(counters, seed):
     """Four words of 32 bits for each counter."""
+    graph_seed = _graph_seed[0]
+    if graph_seed == seed == 0:  # TensorFlow takes two zeros for no seed at all
+        seed = _MOST
     a, b = counters & _WORD, counters >> 32
     c, d = torch.full_like(a, seed & _WORD), torch.full_like(a, seed >> 32)
-    keys = _GRAPH_SEED, 0
+    keys = graph_seed, 0
     for _ in range(10):
         p, q = a * _FACTORS[0], c * _FACTORS[1]
         a, b = ((q >> 32) & _WORD) ^ b ^ keys[0], q & _WORD

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from kforge.backend.random import set_graph_seed
+
 # Models here are tiny: more threads would only wait for each other, for long on a busy machine.
 torch.set_num_threads(1)
 
@@ -16,3 +18,4 @@ def seeds():
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+    set_graph_seed(None)

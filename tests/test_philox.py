@@ -24,6 +24,18 @@ def test_values_of_a_seed(fill, limits, wanted):
     np.testing.assert_allclose(found, wanted, atol=2e-6)
 
 
+def test_values_of_a_seed_in_a_graph_with_another():
+    for graph_seed, seed, wanted in (
+        (7, 3, 0.401088),
+        (0, 0, 0.019757),
+        (2**31 + 5, 2**20, 0.520707),
+    ):
+        philox.set_graph_seed(graph_seed)
+        assert philox.fill_uniform(torch.empty(1), seed, 0.0, 1.0).item() == pytest.approx(
+            wanted, abs=2e-6
+        )
+
+
 def test_double_precision_takes_more_bits():
     wanted = [-1.98915126, 0.86133197, 0.50015425, 0.22716356]
     found = philox.fill_truncated_normal(torch.empty(4, dtype=torch.float64), 3, 0.0, 1.0)

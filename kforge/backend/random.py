@@ -10,7 +10,7 @@ import math
 import numpy as np
 import torch
 
-from .. import symbolic
+from .. import philox, symbolic
 from ..devices import current_device
 from ..dtypes import torch_dtype
 from .values import factory, sizes
@@ -33,10 +33,27 @@ _streams = {}
 # with, which has many digits, or the last that was taken from NumPy's stream.
 _unchosen = [torch.initial_seed() if torch.initial_seed() >= 2**32 else None]
 
+# The seed of torch's stream that a script chose for TensorFlow's graph, and NumPy's state when the
+# process began: as long as it is that, no script has chosen it.
+_of_graph = [None]
+_BEGAN = np.random.get_state()[1]
+
+
+def set_graph_seed(seed):
+    """Seeds what a seed of TensorFlow's graph does: operations and, beside NumPy, first weights.
+
+    None: the graph has no seed.
+    """
+    _of_graph[0] = seed
+    philox.set_graph_seed(seed)
+    if seed is not None:
+        torch.manual_seed(seed)
+
 
 def forget_streams():
-    """Seeded operations in code that runs on values begin again."""
+    """Seeded operations in code that runs on values begin again; the graph has no seed."""
     _streams.clear()
+    philox.set_graph_seed(None)
 
 
 def stream(seed):
@@ -54,9 +71,17 @@ def stream(seed):
 
 
 def _follow_numpy():
-    if torch.initial_seed() == _unchosen[0]:
-        _unchosen[0] = _seed_of(np.random)
+    if _follows_numpy():
+        _unchosen[0] = (_seed_of(np.random) + 10**7 * (_of_graph[0] or 0)) % 2**63
         torch.manual_seed(_unchosen[0])
+
+
+def _follows_numpy():
+    """Whether seeds are drawn from NumPy's stream: unless a script chose that of torch alone."""
+    chosen = torch.initial_seed()
+    if chosen == _of_graph[0]:
+        return not np.array_equal(np.random.get_state()[1], _BEGAN)
+    return chosen == _unchosen[0]
 
 
 def _seed_of(numbers):
@@ -65,7 +90,7 @@ def _seed_of(numbers):
 
 def numpy_stream(seed=None):
     """NumPy's random numbers: of a seed; or the global ones, unless the script seeds torch."""
-    if seed is None and torch.initial_seed() == _unchosen[0]:
+    if seed is None and _follows_numpy():
         return np.random
     return np.random.RandomState(torch.randint(2**32, ()).item() if seed is None else seed)
 

@@ -4,6 +4,7 @@ import torch
 
 from kforge import backend as K
 from kforge.backend import random
+from kforge.initializers import glorot_uniform
 
 DRAWS = {
     "random_normal": lambda seed=None: K.random_normal((50, 40), 1.0, 2.0, seed=seed),
@@ -89,3 +90,28 @@ def test_one_seed_at_the_top_of_a_script_makes_it_repeatable(chosen, monkeypatch
     for a, b in zip(*runs):
         np.testing.assert_array_equal(a, b)
     assert any((a != b).any() for a, b in zip(runs[0], build_and_run()))
+
+
+def first_weight():
+    return K.eval(glorot_uniform()((1, 2)))[0, 0]
+
+
+@pytest.mark.parametrize("first", ["numpy", "graph"])
+def test_first_weights_of_a_graph_seed_and_numpys_are_tensorflows(first, monkeypatch):
+    monkeypatch.setattr(random, "_unchosen", [torch.initial_seed()])
+    seeds = {"numpy": np.random.seed, "graph": random.set_graph_seed}
+    for which in sorted(seeds, key=first.__ne__):
+        seeds[which](1)
+    np.testing.assert_allclose(first_weight(), -0.59980255, rtol=1e-6)  # TensorFlow 1.15's
+    K.clear_session()  # a new graph, which has no seed
+    np.random.seed(1)
+    np.testing.assert_allclose(first_weight(), 0.84509647, rtol=1e-6)
+
+
+def test_a_graph_seed_alone_makes_first_weights_repeatable(monkeypatch):
+    monkeypatch.setattr(random, "_BEGAN", np.random.get_state()[1])  # nobody has seeded NumPy
+    found = []
+    for seed in (5, 5, 6):
+        random.set_graph_seed(seed)
+        found.append(first_weight())
+    assert found[0] == found[1] != found[2]

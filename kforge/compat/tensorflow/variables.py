@@ -6,7 +6,7 @@ from ... import backend as K
 from ... import config, initializers, lowering, symbolic
 from ... import variable as variables
 from ...backend import session
-from ...backend.random import stream
+from ...backend.random import set_graph_seed, stream
 from ...backend.values import mixed_shape, sizes
 from ...dimensions import GraphShape
 from ...dtypes import torch_dtype
@@ -219,8 +219,11 @@ def gradients(ys, xs, grad_ys=None, colocate_gradients_with_ops=False, stop_grad
 
 
 def set_random_seed(seed):
-    """Makes random numbers from here on the same in each run."""
-    torch.manual_seed(seed)
+    """Makes random numbers from here on the same in each run.
+
+    First weights are TensorFlow's where NumPy is seeded, too.
+    """
+    set_graph_seed(seed)
 
 
 def random_normal(shape, mean=0.0, stddev=1.0, dtype="float32", seed=None):
