@@ -115,7 +115,8 @@ def _clone_graph(model, input_tensors):
         if layer not in twins:
             twins[layer] = clone_model(layer) if isinstance(layer, Model) else _clone_layer(layer)
         inputs = unpack([made[t] for t in node.input_tensors])
-        outputs = as_list(twins[layer](inputs, **node.arguments))
+        arguments = node.arguments_with(made.get)
+        outputs = as_list(twins[layer](inputs, **arguments))
         made.update(zip(node.output_tensors, outputs))
     outputs = [made[t] for t in graph.outputs]
     return Model(tensors, unpack(outputs), name=model.name)

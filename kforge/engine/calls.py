@@ -13,21 +13,21 @@ __all__ = ["CallRecord", "phase_of_call"]
 def phase_of_call(layer, kwargs):
     """Within this context the learning phase is what ``training=`` says in a call's `kwargs`.
 
-    It is taken from them where the layer's own `call` has no such argument.
+    Gives those of them that the layer's own `call` takes.
     """
     phase = kwargs.get("training")
-    if "training" in kwargs and not has_arg(layer.call, "training", accept_all=True):
-        del kwargs["training"]
+    takes = has_arg(layer.call, "training", accept_all=True)
+    accepted = {k: v for k, v in kwargs.items() if k != "training" or takes}
     if phase is None or symbolic.is_symbolic(phase):
-        yield
+        yield accepted
     elif symbolic.is_executing():
         with symbolic.executing(int(phase)):
-            yield
+            yield accepted
     else:
         before = config.fixed_learning_phase()
         config.fix_learning_phase(int(phase))
         try:
-            yield
+            yield accepted
         finally:
             config.fix_learning_phase(before)
 

@@ -246,8 +246,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         masks = [getattr(x, "_keras_mask", None) for x in flat]
         outputs, _ = self._outputs_of(inputs, kwargs, masks)
         if all(getattr(x, "_keras_history", None) for x in flat):
-            arguments = {k: v for k, v in kwargs.items() if k != "mask"}
-            Node.of_call(self, flat, outputs, masks, [t._keras_mask for t in outputs], arguments)
+            Node.of_call(self, flat, outputs, masks, [t._keras_mask for t in outputs], kwargs)
         return unpack(outputs)
 
     def _outputs_of(self, inputs, kwargs, masks):
@@ -258,10 +257,9 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         """
         given = any(m is not None for m in masks) and has_arg(self.call, "mask")
         kwargs = {"mask": unpack(masks), **kwargs} if given else kwargs
-        is_running = symbolic.is_executing()
-        outputs = self.call(inputs, **kwargs) if is_running else self._call_symbolic(inputs, kwargs)
+        outputs = self._computed(inputs, kwargs)
         output_mask = self.compute_mask(inputs, kwargs.get("mask", unpack(masks)))
-        if is_running:
+        if symbolic.is_executing():
             return as_list(outputs), output_mask
         outputs = self._finish(inputs, outputs, output_mask)
         if self.activity_regularizer is not None:
@@ -282,7 +280,10 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             self.set_weights(self._initial_weights)
             self._initial_weights = None
 
-    def _call_symbolic(self, inputs, kwargs):
+    def _computed(self, inputs, kwargs):
+        """What `call` gives for values or symbolic tensors."""
+        if symbolic.is_executing():
+            return self.call(inputs, **kwargs)
         try:
             return opaque.attempt(self.call, (inputs,), kwargs, self.name)
         except (AttributeError, TypeError) as error:
@@ -326,7 +327,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         device = next((w.device for w in self.weights), None) if as_model else None
         if device is not None:
             inputs, kwargs = map_leaves(lambda x: move(x, device), [inputs, kwargs])
-        outputs = self.call(inputs, **kwargs)
+        outputs = self._computed(inputs, kwargs)
         return unpack(outputs) if isinstance(outputs, list) else outputs
 
     def assert_input_compatibility(self, inputs):

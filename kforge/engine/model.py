@@ -9,7 +9,6 @@ from .. import lowering, saving, symbolic
 from ..backend.values import as_list
 from ..dtypes import dtype_name
 from ..saving.text import dump_json, dump_yaml
-from ..symbolic import KerasTensor
 from ..training.arrays import array_inputs
 from ..training.data import model_device
 from ..training.methods import TrainingMethods
@@ -290,8 +289,7 @@ class Model(TrainingMethods, Layer):
 
     def _is_own(self, inputs):
         """Whether these are the tensors that the model was made of."""
-        keys = [x.key if isinstance(x, KerasTensor) else None for x in inputs]
-        return keys == [t.key for t in self.inputs]
+        return [getattr(x, "key", None) for x in inputs] == [t.key for t in self.inputs]
 
     def _run(self, inputs, mask, of_call=True):
         """`run_graph`, once for the same tensors: a second run would update statistics twice."""
@@ -347,10 +345,8 @@ class Model(TrainingMethods, Layer):
     def __call__(self, inputs, **kwargs):
         """On symbolic tensors, another use of the model's layers; on arrays or torch tensors, the
         outputs as torch tensors (`training=True` for the training phase)."""
-        flat = leaves(inputs)
-        if any(symbolic.is_symbolic(x) for x in flat) or symbolic.is_executing():
-            with phase_of_call(self, kwargs):
-                return super().__call__(inputs, **kwargs)
+        if symbolic.is_executing() or any(map(symbolic.is_symbolic, leaves(inputs))):
+            return super().__call__(inputs, **kwargs)
         if kwargs.keys() - {"training"}:
             raise TypeError(
                 f"Model {self.name}: on arrays, a call takes only `training`; got {sorted(kwargs)}."
@@ -360,6 +356,10 @@ class Model(TrainingMethods, Layer):
         device = model_device(self)
         values = [x.to(device) for x in array_inputs(self, inputs)]
         return unpack(self._lowered(int(bool(kwargs.get("training"))))(values))
+
+    def _computed(self, inputs, kwargs):
+        with phase_of_call(self, kwargs) as accepted:
+            return super()._computed(inputs, accepted)
 
     def _lowered(self, phase):
         """A function from a list of input tensors to the outputs, in a learning phase."""
@@ -387,7 +387,7 @@ class Model(TrainingMethods, Layer):
             for i, (shape, dtype) in enumerate(zip(shapes, dtypes))
         ]
         with all_or_nothing(self):
-            outputs = self._call_symbolic(unpack(inputs), {})
+            outputs = self._computed(unpack(inputs), {})
             self._inputs, self._outputs = inputs, as_list(outputs)
         self._single_output = not isinstance(outputs, (list, tuple))
         self._functions = {}

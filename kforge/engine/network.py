@@ -1,6 +1,7 @@
 """Graphs of layers: their order, running them on new inputs, and their configs."""
 
 import json
+import warnings
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -133,7 +134,7 @@ def _check_connected(inputs, nodes):
     known, accessed = {t.key for t in inputs}, []
     for node in nodes:
         layer = node.outbound_layer
-        for tensor in node.input_tensors:
+        for tensor in (*node.input_tensors, *node.argument_tensors):
             if tensor.key not in known:
                 raise ValueError(
                     f"Graph disconnected: cannot obtain value for tensor {tensor!r} at layer "
@@ -165,8 +166,9 @@ def run_graph(graph, inputs, masks=None):
         if isinstance(layer, InputLayer):
             continue
         given, given_masks = map(list, zip(*(values[t] for t in node.input_tensors)))
+        arguments = node.arguments_with(lambda tensor: values[tensor][0])
         with settings.name_scope(layer.name):
-            outputs, output_mask = layer._outputs_of(unpack(given), node.arguments, given_masks)
+            outputs, output_mask = layer._outputs_of(unpack(given), arguments, given_masks)
         output_masks = (
             output_mask if isinstance(output_mask, list) else [output_mask] * len(outputs)
         )
@@ -193,7 +195,8 @@ def graph_config(graph, name):
         inbound = []
         for node in layer._inbound_nodes:
             if node in position and node.inbound_layers:
-                kwargs = _arguments_config(layer, node.arguments)
+                named = node.arguments_with(lambda tensor: _tensor_origin(tensor, position))
+                kwargs = _arguments_config(layer, named)
                 inbound.append(
                     [[*_origin(node, i, position), kwargs] for i in range(len(node.inbound_layers))]
                 )
@@ -235,12 +238,14 @@ def _arguments_config(layer, arguments):
     for key, value in plain(arguments).items():
         try:
             json.dumps(value)
+            kept[key] = value
         except TypeError:
-            raise TypeError(
+            warnings.warn(
                 f"Layer {layer.name} was passed the argument {key}={value!r}, which cannot be "
-                "written into a config. Pass tensors as inputs instead."
-            ) from None
-        kept[key] = value
+                "written into a config: a model made of this one's config, or loaded from its "
+                "file, will call the layer without it. Pass the output of a layer instead.",
+                stacklevel=2,
+            )
     return kept
 
 
@@ -260,11 +265,12 @@ def graph_from_config(config, custom_objects=None):
         first = 1 if layer._defines_itself else 0
         for number, origins in enumerate(described["inbound_nodes"], first):
             calls[name, number] = origins
-    for name, number in _in_order(calls, made):
-        tensors, kwargs = [], {}
-        for source, index, tensor_index, *arguments in calls[name, number]:
-            tensors.append(made[source, index][tensor_index])
-            kwargs = arguments[0] if arguments else {}
+    for name, number in _in_order(calls, created, made):
+        origins = calls[name, number]
+        tensors = [made[source, index][at] for source, index, at, *_ in origins]
+        kwargs = _with_tensors(
+            _call_arguments(origins), created, lambda source, index, at: made[source, index][at]
+        )
         made[name, number] = as_list(created[name](unpack(tensors), **kwargs))
     inputs, outputs = (
         [made[name, index][tensor_index] for name, index, tensor_index, *_ in _ends(config[key])]
@@ -278,7 +284,32 @@ def _ends(described):
     return [described] if described and isinstance(described[0], str) else described
 
 
-def _in_order(calls, made):
+def _call_arguments(origins):
+    """The keyword arguments of a call, which stand with each of its inputs."""
+    return origins[-1][3] if origins and len(origins[-1]) > 3 else {}
+
+
+def _sources(origins, layers):
+    """The calls, (layer, node), that a call takes tensors from."""
+    found = {(name, index) for name, index, *_ in origins}
+    arguments = _call_arguments(origins)
+    _with_tensors(arguments, layers, lambda name, index, _: found.add((name, index)))
+    return found
+
+
+def _with_tensors(arguments, layers, function):
+    """Arguments in which `function` stands for what names a tensor: (layer, node, tensor)."""
+    if isinstance(arguments, dict):
+        return {k: _with_tensors(v, layers, function) for k, v in arguments.items()}
+    if not isinstance(arguments, (list, tuple)):
+        return arguments
+    kinds = [type(item) for item in arguments]
+    if kinds == [str, int, int] and arguments[0] in layers:
+        return function(*arguments)
+    return type(arguments)(_with_tensors(item, layers, function) for item in arguments)
+
+
+def _in_order(calls, layers, made):
     """The keys of `calls`, {(layer, number): origins}, each after those that it takes tensors from.
 
     The order is that of Keras, which makes the initial weights the same: it goes through the list
@@ -287,7 +318,7 @@ def _in_order(calls, made):
     places = {key: place for place, key in enumerate(calls)}
     users, missing = defaultdict(list), {}
     for key, origins in calls.items():
-        sources = {(name, index) for name, index, *_ in origins} - made.keys()
+        sources = _sources(origins, layers) - made.keys()
         missing[key] = len(sources)
         for source in sources:
             users[source].append(key)

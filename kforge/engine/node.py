@@ -3,6 +3,7 @@
 from ..lowering import depends_on_phase
 from ..registry import plain
 from ..symbolic import KerasTensor
+from ..trees import leaves, map_leaves
 
 __all__ = ["Node", "unpack"]
 
@@ -17,8 +18,8 @@ class Node:
 
     `inbound_layers`, `node_indices` and `tensor_indices` name, for each input, where it came
     from: result `tensor_index` of call `node_index` of that layer. `arguments` are the keyword
-    arguments of the call. A node without inbound layers states what the layer is: an input, or a
-    model made of tensors.
+    arguments of the call, `argument_tensors` those of them that came from layers. A node without
+    inbound layers states what the layer is: an input, or a model made of tensors.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Node:
         self.input_masks, self.output_masks = input_masks, output_masks
         self.input_shapes, self.output_shapes = input_shapes, output_shapes
         self.arguments = arguments or {}
+        self.argument_tensors = [x for x in leaves(self.arguments) if _came_from_layer(x)]
         for layer in inbound_layers:
             layer._outbound_nodes.append(self)
         outbound_layer._inbound_nodes.append(self)
@@ -63,9 +65,14 @@ class Node:
 
     @property
     def inbound_nodes(self):
-        """The calls that the inputs came from."""
-        pairs = zip(self.inbound_layers, self.node_indices)
-        return [layer._inbound_nodes[index] for layer, index in pairs]
+        """The calls that the inputs, and tensors among the arguments, came from."""
+        origins = [*zip(self.inbound_layers, self.node_indices)]
+        origins += [tensor._keras_history[:2] for tensor in self.argument_tensors]
+        return [layer._inbound_nodes[index] for layer, index in origins]
+
+    def arguments_with(self, function):
+        """The arguments, with `function` of those tensors that came from layers."""
+        return map_leaves(lambda x: function(x) if _came_from_layer(x) else x, self.arguments)
 
     def get_config(self):
         """The node by names, as Keras writes it."""
@@ -76,6 +83,10 @@ class Node:
             "tensor_indices": self.tensor_indices,
             "arguments": plain(self.arguments),
         }
+
+
+def _came_from_layer(x):
+    return isinstance(x, KerasTensor) and x._keras_history is not None
 
 
 def _uses_learning_phase(tensor):

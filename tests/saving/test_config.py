@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 import kforge
+from kforge import backend as K
 from kforge import layers as L
-from kforge.models import Model, Sequential, model_from_config, model_from_json, model_from_yaml
+from kforge.models import (
+    Model,
+    Sequential,
+    clone_model,
+    model_from_config,
+    model_from_json,
+    model_from_yaml,
+)
 from kforge.saving.dialects import translate
 from kforge.saving.errors import UnsafeFileError
 
@@ -266,3 +274,67 @@ def test_the_hard_sigmoid_of_keras_3_is_another_function():
     model_from_json(json.dumps(described))
     with pytest.raises(ValueError, match="has recurrent_activation='hard_sigmoid', which is anoth"):
         model_from_json(json.dumps({**described, "keras_version": "3.0.0"}))
+
+
+class Mixed(L.Layer):
+    """A call with arguments of all kinds."""
+
+    def call(self, inputs, other=0.0, scale=1.0):
+        return inputs * scale + other
+
+
+def masked():
+    x, weights = L.Input((5, 3)), L.Input((5,))
+    heavy = L.Lambda(heavier, name="heavy")(weights)
+    return Model([x, weights], L.LSTM(2)(x, mask=heavy))
+
+
+def heavier(x):
+    return x > 0.5
+
+
+def with_states():
+    x, state = L.Input((5, 3)), L.Input((2,))
+    return Model([x, state], L.GRU(2)(x, initial_state=L.Dense(2)(state), training=False))
+
+
+def mixed():
+    x, other = L.Input((3,)), L.Input((3,))
+    return Model([x, other], Mixed()(x, other=L.Dense(3)(other), scale=np.float32(2)))
+
+
+class TestArgumentsOfCalls:
+    @pytest.mark.parametrize("make", [masked, with_states, mixed])
+    def test_are_kept(self, make):
+        model = make()
+        arrays = [np.random.RandomState(0).rand(4, *t.shape[1:]) for t in model.inputs]
+        wanted = model.predict(arrays)
+        again = model_from_json(model.to_json(), {"heavier": heavier, "Mixed": Mixed})
+        again.set_weights(model.get_weights())
+        np.testing.assert_array_equal(again.predict(arrays), wanted)
+        assert again.get_config()["layers"] == model.get_config()["layers"]
+        inputs = [L.Input(t.shape[1:]) for t in model.inputs]
+        np.testing.assert_array_equal(Model(inputs, model(inputs)).predict(arrays), wanted)
+        twin = clone_model(model)
+        twin.set_weights(model.get_weights())
+        np.testing.assert_array_equal(twin.predict(arrays), wanted)
+
+    def test_tensors_are_named_as_tf_keras_names_them(self):
+        call = masked().get_config()["layers"][-1]["inbound_nodes"][0][0]
+        assert call[3] == {"mask": ["heavy", 0, 0]}
+
+    @pytest.mark.parametrize("training", [True, False])
+    def test_a_model_is_called_in_the_same_phase(self, training):
+        part = Sequential([L.Dropout(0.5, input_shape=(100,))])
+        x = L.Input((100,))
+        again = model_from_json(Model(x, part(x, training=training)).to_json())
+        outer = L.Input((100,))
+        for model in (again, Model(outer, again(outer))):
+            assert (model.predict(np.ones((1, 100))) == 0).any() == training
+
+    def test_what_cannot_be_written_is_told(self):
+        x = L.Input((3,))
+        model = Model(x, Mixed(name="mixed")(x, other=K.ones((3,))))
+        with pytest.warns(UserWarning, match="mixed was passed the argument other=<Variable"):
+            config = model.get_config()
+        assert config["layers"][-1]["inbound_nodes"][0][0][3] == {}
