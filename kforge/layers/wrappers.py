@@ -10,7 +10,6 @@ from ..engine import Layer
 from ..engine.layer import layers
 from ..registry import CustomObjectScope, has_arg
 from ..saving.own import own_objects
-from ..variable import is_update
 from .rnn import split_steps, standardize_args
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
@@ -126,8 +125,10 @@ _MERGES = {
 class Bidirectional(Wrapper):
     """Runs a recurrent layer over sequences forwards, a copy of it backwards, and merges.
 
-    `merge_mode`: "concat", "sum", "mul", "ave", or None for a list of both outputs. As in Keras,
-    each batch starts from the same states, also if the layer is stateful.
+    `merge_mode`: "concat", "sum", "mul", "ave", or None for a list of both outputs. Around a
+    stateful layer it is, as in Keras, itself not `stateful`: training carries the states from batch
+    to batch, predictions start from them and leave them, and only its own `reset_states`, not the
+    model's, resets them.
     Schuster and Paliwal, 1997, https://ieeexplore.ieee.org/document/650093
     """
 
@@ -153,18 +154,12 @@ class Bidirectional(Wrapper):
             half = len(weights) // 2
             self.forward_layer._initial_weights = weights[:half]
             self.backward_layer._initial_weights = weights[half:]
-        self.stateful, self.return_sequences = layer.stateful, layer.return_sequences
-        self.return_state = layer.return_state
+        self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         self.supports_masking = True
         self.input_spec, self._num_constants = layer.input_spec, None
 
     def _sublayers(self):
         return [self.forward_layer, self.backward_layer]
-
-    def _all_updates(self, frozen=False):
-        states = {id(s) for layer in self._sublayers() for s in layer.states}
-        pairs = super()._all_updates(frozen)
-        return [(u, on) for u, on in pairs if not (is_update(u) and id(u.op.args[1]) in states)]
 
     @property
     def trainable(self):

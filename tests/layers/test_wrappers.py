@@ -130,7 +130,23 @@ def test_updates_and_losses_of_both_directions():
     assert len(layer.updates) == len(layer.get_updates_for(x)) == 2
     assert len(layer.get_losses_for(x)) == 2
     layer(L.Input(batch_shape=(2, 3, 2)))
-    assert len(layer.updates) == 2  # those of the states are not carried out
+    assert len(layer.updates) == 4  # with those of the states
+
+
+def test_training_carries_states_in_both_directions():
+    layer = L.Bidirectional(L.LSTM(2, stateful=True), batch_input_shape=(2, 3, 2))
+    model = kforge.Sequential([layer])
+    model.compile(kforge.optimizers.SGD(0.0), "mse")
+    x, y = np.random.RandomState(0).randn(2, 3, 2), np.zeros((2, 4))
+    first, second = model.train_on_batch(x, y), model.train_on_batch(x, y)
+    later = model.test_on_batch(x, y)
+    assert first != second != later
+    assert model.test_on_batch(x, y) == later, "predictions leave the states as they are"
+    assert not layer.stateful and not model.stateful
+    model.reset_states()
+    assert model.test_on_batch(x, y) == later
+    layer.reset_states()
+    assert model.train_on_batch(x, y) == first
 
 
 def test_directions_are_named_after_the_layer():
