@@ -50,7 +50,14 @@ class Contributions:
         `inputs`: the tensors that they depend on, None for losses of the weights alone.
         """
         self._require_symbolic("add_loss")
-        losses = [symbolic.as_tensor(x) for x in as_list(losses) if x is not None]
+        losses = [x for x in as_list(losses) if x is not None]
+        for x in losses:
+            if callable(x) or isinstance(x, str):
+                raise TypeError(
+                    f"Layer {self.name}: `add_loss` takes tensors, computed from those of the "
+                    f"model or from weights; got {x!r}."
+                )
+        losses = [symbolic.as_tensor(x) for x in losses]
         self._losses += [(x, None if inputs is None else as_list(inputs)) for x in losses]
 
     def add_update(self, updates, inputs=None):
@@ -78,7 +85,6 @@ class Contributions:
             )
         metric = getattr(value, "_metric", None)
         if metric is None:
-            name = name or getattr(value, "_name", None) or "metric"
             known = (m for m, v in self._metrics if m.name == name and v is not None)
             metric = next(known, None) or metrics.Mean(name=name)
         self._note_metric(metric, value)

@@ -59,7 +59,8 @@ class Endpoint:
 class Compiled:
     """The losses and metrics of a compiled model.
 
-    `endpoints` has one entry an output; `trainable` the weights that were trainable then.
+    `endpoints` has one entry an output; `trainable` and `losses` are the weights that were
+    trainable then and the losses that the model had.
     """
 
     def __init__(self, model, loss, metrics_, loss_weights, sample_weight_mode, weighted, targets):
@@ -86,6 +87,7 @@ class Compiled:
                 endpoint.loss_metric = metrics.Mean(name=f"{endpoint.name}_loss")
             for given, weighed in ((metrics_, False), (weighted, True)):
                 self._add_metrics(endpoint, metrics_of(given, i, names), weighed)
+        self.losses = list(model.losses)
         self._objectives = {}
         self.objective([False] * len(self.trained))
 
@@ -194,7 +196,7 @@ class Compiled:
                 updates.append(value)  # computing it takes the batch into account
             elif value is not None:
                 updates += to_updates(metric.update_state(value))
-        for extra in self.model.losses:
+        for extra in self.losses:
             extra = torch.mean(extra) if len(extra.shape) else extra
             total = extra if total is None else total + extra
         if total is None:

@@ -57,6 +57,33 @@ def test_metrics_that_are_appended_after_compile(first):
     assert model.fit(X, Y, verbose=0).history["sum"] == pytest.approx([21])
 
 
+def test_metrics_that_are_added_after_compile():
+    model, y = linear()
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.add_metric(K.sum(y))
+    assert model.metrics_names == ["loss", "mae", "mean_1"]
+    assert model.train_on_batch(X, Y)[2] == pytest.approx(21)
+    assert model.evaluate(X, Y, verbose=0)[2] == pytest.approx(21)
+
+
+def test_losses_that_are_added_after_compile_count_from_the_next_one_on():
+    model, y = linear()
+    model.compile("sgd", "mse")
+    model.add_loss(K.sum(y))
+    model.add_metric(K.max(y), name="most")
+    plain = model.evaluate(X, Y, verbose=0)[0]
+    assert plain == pytest.approx(np.mean(X**2))
+    assert model.evaluate(X, Y, sample_weight=np.ones(6), verbose=0)[0] == pytest.approx(plain)
+    model.compile("sgd", "mse")
+    assert model.evaluate(X, Y, verbose=0)[0] == pytest.approx(plain + 21)
+
+
+@pytest.mark.parametrize("wrong", [lambda: 1.0, "mse"])
+def test_losses_that_are_no_tensors(wrong):
+    with pytest.raises(TypeError, match=r"`add_loss` takes tensors.*got"):
+        linear()[0].add_loss(wrong)
+
+
 class Summed(Model):
     """A model with a metric of its own, that reports a sum before it."""
 
