@@ -210,6 +210,9 @@ def gradients(loss, variables):
     A list of tensors; None where nothing connects the two.
     """
     ys, xs = [tensor(y) for y in as_list(loss)], as_list(variables)
+    for x in xs:
+        if not isinstance(x, (Symbolic, torch.Tensor)):
+            raise TypeError(f"`K.gradients` is for tensors and variables; got {x!r}.")
     if any(isinstance(t, KerasTensor) for t in (*ys, *xs)):
         return lowering.gradients(ys, xs)
     values = [x.native if isinstance(x, Variable) else x for x in xs]

@@ -46,6 +46,12 @@ def configure(
     """
     given = callbacks.callbacks if isinstance(callbacks, CallbackList) else callbacks
     given = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
+    for callback in given:
+        if isinstance(callback, type):
+            raise TypeError(
+                f"`callbacks` has the class {callback.__name__} in it; pass an object of it, "
+                f"`{callback.__name__}(...)`."
+            )
     verbose = verbose if parallel.is_first() else 0
     if mode == "train":
         shown = [ProgbarLogger, EpochLines][verbose == 2](count_mode)

@@ -236,6 +236,11 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
                     "layer should be tensors; wrap an array with `K.constant`, or feed it to a "
                     "model's `predict`."
                 )
+        if self.name is None:
+            raise AttributeError(
+                f"The layer {type(self).__name__} has no name: its `__init__` does not call "
+                f"`super({type(self).__name__}, self).__init__(**kwargs)`."
+            )
         with config.name_scope(self.name), all_or_nothing(*([] if self.built else [self])):
             return self._record(inputs, kwargs)
 

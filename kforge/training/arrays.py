@@ -229,6 +229,11 @@ def weights_per_output(given, names, what):
             return list(given)
         if isinstance(given, dict) and names[0] in given:
             return [given[names[0]]]
+        if isinstance(given, dict) and what == "sample_weight":
+            raise ValueError(
+                f"`sample_weight` has entries for {sorted(given)}, but none for the output "
+                f"{names[0]!r} of the model."
+            )
         return [given]
     if isinstance(given, list):
         if len(given) != len(names):
@@ -238,6 +243,12 @@ def weights_per_output(given, names, what):
             )
         return given
     if isinstance(given, dict):
+        if unknown := [key for key in given if key not in names]:
+            warnings.warn(
+                f"`{what}` has entries for {unknown}, which have no effect: they are not outputs "
+                f"with a loss of the model. Those are {names}.",
+                stacklevel=user_level(),
+            )
         return [given.get(n) for n in names]
     raise TypeError(
         f"The model has multiple outputs, so `{what}` should be either a list or a dict. Provided "

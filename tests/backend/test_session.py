@@ -155,6 +155,8 @@ def test_gradients_with_respect_to_anything():
     np.testing.assert_allclose(gx, gh @ np.ones((2, 3)))
     np.testing.assert_allclose(gw, A.T @ gh)
     assert K.gradients(y, K.variable(0.0)) == [None]
+    with pytest.raises(TypeError, match=r"tensors and variables; got 'kernel'"):
+        K.gradients(y, "kernel")
     np.testing.assert_allclose(K.function([x], K.gradients([y, K.sum(h)], h))([A])[0], gh + 1)
 
 

@@ -31,6 +31,11 @@ def fit(model, *callbacks, **kwargs):
     return model.fit(X, Y, callbacks=list(callbacks), **kwargs)
 
 
+def test_a_class_is_no_callback(model):
+    with pytest.raises(TypeError, match=r"class EarlyStopping.*`EarlyStopping\(\.\.\.\)`"):
+        fit(model, EarlyStopping)
+
+
 def test_validation_data(model):
     seen = Callback()
     fit(model, seen, validation_data=(X[:5], Y[:5]))

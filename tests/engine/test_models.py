@@ -315,6 +315,15 @@ def test_a_list_of_one_tensor_is_no_tensor(layer):
         layer([Input((3, 4))])
 
 
+def test_a_layer_that_does_not_call_the_constructor_of_layers():
+    class Scaled(Layer):
+        def __init__(self, factor):
+            self.factor = factor
+
+    with pytest.raises(AttributeError, match=r"Scaled has no name.*super\(Scaled, self\)"):
+        Scaled(2)(Input((3,)))
+
+
 def test_nodes_and_the_graph_itself_as_in_keras():
     class Constant(Layer):
         def __init__(self, value, **kwargs):

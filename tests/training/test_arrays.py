@@ -128,3 +128,13 @@ def test_validation_weights_count():
 def test_mistakes(data, message):
     with pytest.raises(ValueError, match=message):
         linear().fit(verbose=0, **data)
+
+
+def test_weights_for_outputs_that_there_are_not():
+    with pytest.raises(ValueError, match=r"entries for \['other'\], but none for .* 'out'"):
+        linear().fit(X, Y, sample_weight={"other": np.ones(20)}, verbose=0)
+    x = Input((4,))
+    model = Model(x, [Dense(3, name="a")(x), Dense(3, name="b")(x)])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match=r"entries for \[0, 1\], which have no effect.*'a', 'b'"):
+        model.fit(X, [Y, Y], class_weight={0: 1.0, 1: 2.0}, verbose=0)
