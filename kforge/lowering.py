@@ -10,239 +10,14 @@ import operator
 import torch
 from torch import fx
 
-from . import generated, passes, placement, rules, symbolic
+from . import generated, passes, placement, symbolic
+from .differentiation import sum_gradients, track
+from .operations import after, ancestors, dependencies, learning_phase, phase_select, topological
 from .symbolic import KerasTensor, Op, Symbolic
 from .trees import leaves, map_leaves
-from .variable import UPDATES, Variable, _update, is_update, to_numpy, update
+from .variable import UPDATES, Variable, pending_change, to_numpy
 
-__all__ = [
-    "Builder",
-    "Lowered",
-    "effect",
-    "evaluate",
-    "generators",
-    "gradients",
-    "learning_phase",
-    "lower",
-    "update",
-]
-
-
-# ---- operations that lowering treats by itself ------------------------------------------------
-
-
-def learning_phase():
-    """The learning phase: 0 (test) or 1 (train); a placeholder for it outside execution."""
-    running = symbolic.running_phase()
-    return _PHASE if running is None else running
-
-
-def phase_select(train, test):
-    """`train` in the training phase, `test` otherwise (recorded by `K.in_train_phase`)."""
-    raise AssertionError("chosen when lowering")
-
-
-_PHASE_OP = Op(learning_phase, name="keras_learning_phase")
-_PHASE = KerasTensor(
-    _PHASE_OP, None, (torch.zeros((), dtype=torch.bool),) * 2, "keras_learning_phase"
-)
-
-
-def select(train, test):
-    """A value that depends on the learning phase; either may be a plain tensor."""
-    if symbolic.is_executing():
-        return train if symbolic.running_phase() else test
-    op = Op(phase_select, tuple(symbolic._prepare(v) for v in (train, test)))
-    probes = tuple(symbolic._probe_of(op.args[0], i) for i in (0, 1))
-    out = KerasTensor(op, None, probes)
-    shapes = [tuple(v.shape) for v in op.args]
-    if len(shapes[0]) == len(shapes[1]) and shapes[0] != shapes[1]:
-        out._keras_shape = tuple(a if a == b else None for a, b in zip(*shapes))
-    return out
-
-
-def effect(function, tensors):
-    """Records that `function(values of tensors)` runs, without gradients, after the run.
-
-    For changes that are no single assignment, such as an optimizer's step on all weights.
-    """
-    return KerasTensor(Op(_update, (function, None, list(tensors))), None, (torch.zeros(()),) * 2)
-
-
-def is_effect(x):
-    """Whether `x` was made by `effect`."""
-    return is_update(x) and x.op.args[1] is None
-
-
-def after(value, updates):
-    """`value`, with `updates` carried out whenever it is computed."""
-    op = Op(after, (value, list(updates)))
-    return KerasTensor(op, None, tuple(symbolic._probe_of(value, i) for i in (0, 1)))
-
-
-# ---- gradients --------------------------------------------------------------------------------
-
-
-def _grad(ys, xs, create_graph):
-    with torch.enable_grad():
-        total = sum(y.sum() for y in ys)
-    if not total.requires_grad:  # in this run, nothing connects the two
-        return tuple(torch.zeros_like(x) for x in xs)
-    found = torch.autograd.grad(
-        total, xs, create_graph=create_graph, retain_graph=True, allow_unused=True
-    )
-    return tuple(torch.zeros_like(x) if g is None else g for g, x in zip(found, xs))
-
-
-def _track(x):
-    """`x` as a tensor that gradients can be taken for."""
-    return x if x.requires_grad else x.detach().requires_grad_()
-
-
-def gradients(ys, xs):
-    """Symbolic gradients of the sum of `ys` for each of `xs`; None where there is no path."""
-    targets = [x.native if isinstance(x, Variable) else x for x in xs]
-    connected = _differentiable(ys, targets)
-    wanted = [t for t, c in zip(targets, connected) if c]
-    if not wanted:
-        return [None] * len(xs)
-    op = Op(_grad, (list(ys), wanted))
-    found, i = [], 0
-    for x, target, c in zip(xs, targets, connected):
-        if not c:
-            found.append(None)
-            continue
-        probes = tuple(symbolic._probe_of(target, k) for k in (0, 1))
-        grad, i = KerasTensor(op, i, probes), i + 1
-        if isinstance(x, Variable) and x.layout is not None:
-            grad = x.layout.to_keras(grad)
-        found.append(grad)
-    return found
-
-
-def _differentiable(ys, xs):
-    """For each x, whether a gradient can flow from it to one of `ys`: tried on meta tensors."""
-    sources = {}  # key or id -> bits of the xs that it depends on
-
-    def sources_of(leaf):
-        if isinstance(leaf, KerasTensor):
-            return sources.get(leaf.key, 0) | sources.get((leaf.op, None), 0)
-        return sources.get(id(leaf.native if isinstance(leaf, Variable) else leaf), 0)
-
-    for i, x in enumerate(xs):
-        key, like = (x.key, x.probes[0]) if isinstance(x, KerasTensor) else (id(x), x)
-        if like.dtype.is_floating_point:
-            sources[key] = sources.get(key, 0) | 1 << i
-    order = _topological([y for y in ys if isinstance(y, KerasTensor)], set(), phase=1, both=True)
-    for op in order:
-        for bits in {sources_of(a) for a in _dependencies(op, 1, both=True)} - {0}:
-            for index in _live_results(op, lambda leaf, bits=bits: sources_of(leaf) == bits):
-                sources[op, index] = sources.get((op, index), 0) | bits
-    found = 0
-    for y in ys:
-        found |= sources_of(y)
-    return [bool(found >> i & 1) for i in range(len(xs))]
-
-
-def _live_results(op, reached):
-    """Indices of the results of `op` that depend differentiably on its reached arguments."""
-    if op.func in (phase_select, after, _grad, _update):
-        return [None]
-
-    def probe(leaf):
-        value = symbolic._probe_of(leaf, 0)
-        if not isinstance(leaf, (Symbolic, torch.Tensor)):
-            return value
-        return map_leaves(tracked if reached(leaf) else symbolic._detached, value)
-
-    def tracked(value):
-        value = symbolic._detached(value)
-        if isinstance(value, torch.Tensor) and value.dtype.is_floating_point:
-            value.requires_grad_()
-        return value
-
-    args, kwargs = map_leaves(probe, [op.args, op.kwargs])
-    try:
-        if rules.is_smooth(op.func, args):
-            return [None] if rules.infer(op.func, args, kwargs).dtype.is_floating_point else []
-        with torch.enable_grad():
-            out = op.func(*args, **kwargs)
-    except Exception:  # an operation that cannot run without values: assume that it has a gradient
-        return [None]
-    if isinstance(out, (list, tuple)):
-        return [i for i, o in enumerate(out) if _requires_grad(o)]
-    return [None] if _requires_grad(out) else []
-
-
-def _requires_grad(value):
-    return any(isinstance(x, torch.Tensor) and x.requires_grad for x in leaves(value))
-
-
-# ---- order ------------------------------------------------------------------------------------
-
-
-def _dependencies(op, phase, both=False):
-    """The symbolic tensors, variables and tensors that `op` takes, in the given phase."""
-    if op.func is phase_select and not both:
-        args = op.args[0 if phase else 1]
-    elif op.func in (symbolic.placeholder, learning_phase, symbolic.constant):
-        return []
-    else:
-        args = [op.args, op.kwargs]
-    return [leaf for leaf in leaves(args) if isinstance(leaf, (Symbolic, torch.Tensor))]
-
-
-def _topological(tensors, fed, phase, both=False):
-    """Operations that `tensors` need, each after those it depends on; `fed` keys end the search."""
-    order, done, stack = [], set(), []
-    for tensor in reversed(tensors):
-        if tensor.key not in fed and tensor.op not in fed:
-            stack.append((tensor.op, False))
-    while stack:
-        op, expanded = stack.pop()
-        if op in done:
-            continue
-        if expanded:
-            done.add(op)
-            order.append(op)
-            continue
-        stack.append((op, True))
-        for leaf in reversed(_dependencies(op, phase, both)):
-            if isinstance(leaf, KerasTensor) and leaf.key not in fed and leaf.op not in done:
-                stack.append((leaf.op, False))
-    return order
-
-
-def ancestors(tensors, both=True):
-    """All operations that `tensors` depend on, in either phase."""
-    return _topological([t for t in tensors if isinstance(t, KerasTensor)], set(), 1, both)
-
-
-def generators(tensors):
-    """The streams of random numbers of the operations that have a seed of their own."""
-    found = leaves([[op.args, op.kwargs] for op in ancestors(tensors)])
-    return list(dict.fromkeys(x for x in found if isinstance(x, torch.Generator)))
-
-
-def computable(tensors, inputs):
-    """Those of `tensors` that can be computed from `inputs`: that need nothing else to be fed."""
-    fed, lacking = {t.key for t in inputs}, set()
-    symbols = {t for t in tensors if isinstance(t, KerasTensor)}
-    for op in _topological(list(symbols), fed, 1, both=True):
-        needed = [x for x in _dependencies(op, 1, both=True) if isinstance(x, KerasTensor)]
-        if op.func is symbolic.placeholder or any(
-            x.op in lacking and x.key not in fed for x in needed
-        ):
-            lacking.add(op)
-    return {t for t in tensors if t not in symbols or t.key in fed or t.op not in lacking}
-
-
-def depends_on_phase(tensors):
-    """Whether the value of any of `tensors` differs between training and testing."""
-    return any(op is _PHASE_OP or op.func is phase_select for op in ancestors(tensors))
-
-
-# ---- lowering ---------------------------------------------------------------------------------
+__all__ = ["Builder", "Lowered", "evaluate", "lower"]
 
 
 class Lowered:
@@ -292,7 +67,7 @@ def lower(outputs, inputs=(), updates=(), phase=0, create_graph=False):
 
 
 # Operations that are not computed, or that work wherever their arguments are.
-_UNPLACED = {_grad, _update, after, learning_phase, phase_select}
+_UNPLACED = {sum_gradients, pending_change, after, learning_phase, phase_select}
 _UNPLACED |= {symbolic.constant, symbolic.placeholder}
 
 
@@ -331,8 +106,8 @@ class Builder:
         """Adds all operations; gives the nodes of `outputs`, and puts the updates in `changes`."""
         fed = {t.key for t in self.inputs}
         roots = [t for t in leaves([outputs, updates]) if isinstance(t, KerasTensor)]
-        order = _topological(roots, fed, self.phase)
-        grads = [op for op in order if op.func is _grad]
+        order = topological(roots, fed, self.phase)
+        grads = [op for op in order if op.func is sum_gradients]
         for op in grads:
             self.tracked |= {x.key if isinstance(x, KerasTensor) else id(x) for x in op.args[1]}
         self.create_graph = create_graph or (len(grads) > 1 and _nested(grads))
@@ -343,7 +118,7 @@ class Builder:
             self.emit(op)
             if self.home is not None and op.func not in _UNPLACED:
                 node = self.nodes[op, None]
-                node = node.args[0] if node.target is _track else node
+                node = node.args[0] if node.target is track else node
                 placement.mark(node, op, self.home, op in sizes)
         for value in updates:
             self.value(value, side_effect=True)
@@ -358,14 +133,14 @@ class Builder:
         for tensor in placement.constants_for(sizes, order):
             self.nodes[id(tensor)] = self.hold(tensor.to(placement.HOST))
         held = [op.args[0] for op in order if op.func is symbolic.constant]
-        held += [leaf for op in order for leaf in _dependencies(op, self.phase)]
+        held += [leaf for op in order for leaf in dependencies(op, self.phase)]
         for leaf in held + leaves(outputs):
             tensor = leaf.native if isinstance(leaf, Variable) else leaf
             if isinstance(tensor, torch.Tensor) and id(tensor) not in self.nodes:
                 self.held.append(leaf)
                 self.nodes[id(tensor)] = self.hold(tensor)
         for key in [k for k in self.nodes if k in self.tracked]:
-            self.nodes[key] = self.graph.call_function(_track, (self.nodes[key],))
+            self.nodes[key] = self.graph.call_function(track, (self.nodes[key],))
 
     def hold(self, tensor):
         """The node of a tensor that the graph holds: a parameter, to which it is passed."""
@@ -394,17 +169,17 @@ class Builder:
             for change in op.args[1]:
                 self.value(change, side_effect=True)
             node = self.value(op.args[0])
-        elif op.func is _update:
+        elif op.func is pending_change:
             self.change(op)
             return
-        elif op.func is _grad:
+        elif op.func is sum_gradients:
             ys, xs = ([self.value(t) for t in ts] for ts in op.args)
-            node = self.graph.call_function(_grad, (ys, xs, self.create_graph))
+            node = self.graph.call_function(sum_gradients, (ys, xs, self.create_graph))
             node.meta["gradients_of"] = xs
         else:
             node = self.call(op)
-        if (op, None) in self.tracked and node.target is not _track:
-            node = self.graph.call_function(_track, (node,))
+        if (op, None) in self.tracked and node.target is not track:
+            node = self.graph.call_function(track, (node,))
         self.nodes[op, None] = node
 
     def call(self, op):
@@ -422,7 +197,7 @@ class Builder:
             return leaf
         node = self.value(leaf)
         if isinstance(node, fx.Node):  # rewrites look at sizes
-            probe = symbolic._probe_of(leaf, 0)
+            probe = symbolic.probe_of(leaf, 0)
             node.meta["shape"] = tuple(getattr(probe, "shape", ()))
             node.meta["dtype"] = getattr(probe, "dtype", None)
         return node
@@ -440,11 +215,11 @@ class Builder:
             return self.nodes[id(x)] if isinstance(x, torch.Tensor) else x
         if x.key in self.nodes:
             return self.nodes[x.key]
-        if x.op.func is _update:
+        if x.op.func is pending_change:
             return None if side_effect else self.updated(x.op)
         node = self.graph.call_function(operator.getitem, (self.nodes[x.op, None], x.index))
         if x.key in self.tracked:
-            node = self.graph.call_function(_track, (node,))
+            node = self.graph.call_function(track, (node,))
         self.nodes[x.key] = node
         return node
 
@@ -461,7 +236,7 @@ class Builder:
             op = waiting.pop()
             if op.serial > start and op not in new:
                 new.add(op)
-                needed = _dependencies(op, self.phase)
+                needed = dependencies(op, self.phase)
                 waiting += [t.op for t in needed if isinstance(t, KerasTensor)]
         for op in sorted(new, key=lambda op: op.serial):
             self.emit(op)
@@ -483,7 +258,7 @@ class Builder:
 
 
 def _nested(grads):
-    return any(op.func is _grad for g in grads for op in ancestors(g.args[0]))
+    return any(op.func is sum_gradients for g in grads for op in ancestors(g.args[0]))
 
 
 # ---- evaluation -------------------------------------------------------------------------------

@@ -5,7 +5,16 @@ from contextlib import nullcontext
 import torch
 
 from .devices import current_device, device, scope_device
-from .symbolic import KerasTensor, NeedsValue, _static_shape, _value_of, as_tensor, declared, trying
+from .probes import static_shape
+from .symbolic import (
+    KerasTensor,
+    NeedsValue,
+    as_tensor,
+    declared,
+    trying,
+    value_of,
+    without_gradient,
+)
 from .trees import map_leaves
 
 __all__ = ["attempt"]
@@ -25,7 +34,7 @@ def attempt(function, args, kwargs=None, name=None, detached=False):
 
         def run(*args, **kwargs):
             if detached:
-                args, kwargs = map_leaves(_detached, args), map_leaves(_detached, kwargs)
+                args, kwargs = map_leaves(without_gradient, [args, kwargs])
             with device(scope) if scope else nullcontext():
                 return map_leaves(_result_tensor, function(*args, **kwargs))
 
@@ -49,17 +58,13 @@ def attempt(function, args, kwargs=None, name=None, detached=False):
     return declared(run, args, kwargs, shapes[0], dtypes[0])
 
 
-def _detached(x):
-    return x.detach() if isinstance(x, torch.Tensor) else x
-
-
 def _result_tensor(x):
     return x if x is None else as_tensor(x).to(current_device())
 
 
 def _zeros_like(x, size):
     if not isinstance(x, KerasTensor):
-        return _value_of(x)
-    known = (m if n is None else n for m, n in zip(_static_shape(x.probes), x.shape))
+        return value_of(x)
+    known = (m if n is None else n for m, n in zip(static_shape(x.probes), x.shape))
     shape = [size if n is None else n for n in known]
     return torch.zeros(shape, dtype=x.torch_dtype, device=current_device())

@@ -27,28 +27,34 @@ from .execution import (
     running_phase,
     trying,
 )
+from .probes import as_declared, probe_pair, static_shape, to_meta, usual_size, without_sizes
 from .trees import leaves, map_leaves
 
 __all__ = [
     "KerasTensor",
     "NeedsValue",
     "NotFed",
+    "Op",
+    "Symbolic",
+    "as_tensor",
+    "constant",
+    "declared",
     "executing",
     "is_executing",
     "is_symbolic",
     "is_trying",
     "placeholder",
+    "prepared",
+    "probe_of",
+    "probes_of",
     "record",
     "recording",
     "running_phase",
+    "substituting",
     "trying",
+    "value_of",
+    "without_gradient",
 ]
-
-# Sizes that stand for unknown dimensions, one pair an axis. They are far apart, so that no chain
-# of strides and windows brings them together, and divisible, so that "half of an unknown size"
-# and a reshape of it are exact.
-_BATCH_PROBES = (240, 720)
-_AXIS_PROBES = tuple(zip((1152, 1920, 2688, 4224, 4992), (6528, 7296, 8832, 11136, 11904)))
 
 _WHOLE = (torch.int32, torch.int64)
 
@@ -198,7 +204,7 @@ class KerasTensor(Symbolic):
     @property
     def shape(self):
         """The static shape, None where a size is unknown."""
-        return self._declared if self._declared is not None else _static_shape(self.probes)
+        return self._declared if self._declared is not None else static_shape(self.probes)
 
     _static = shape  # also where a subclass has symbolic numbers for None
     _keras_shape = property(lambda self: tuple(self.shape))
@@ -206,7 +212,7 @@ class KerasTensor(Symbolic):
     @_keras_shape.setter
     def _keras_shape(self, shape):
         self._declared = TensorShape(shape)
-        self.probes = tuple(_as_declared(p, self._declared) for p in self.probes)
+        self.probes = tuple(as_declared(p, self._declared) for p in self.probes)
 
     @property
     def torch_dtype(self):
@@ -234,7 +240,7 @@ class KerasTensor(Symbolic):
         """Makes the sizes of these axes unknown: {axis: its likely sizes or None}."""
         if axes:
             shape = [None if a in axes else n for a, n in enumerate(self._static)]
-            usual = list(zip(*(_probe_tensor(shape, self.torch_dtype, i).shape for i in (0, 1))))
+            usual = list(zip(*(probe.shape for probe in probe_pair(shape, self.torch_dtype))))
             self.probes = tuple(
                 p.new_empty(
                     [(axes[a] or usual[a])[i] if a in axes else n for a, n in enumerate(p.shape)]
@@ -246,7 +252,7 @@ class KerasTensor(Symbolic):
         """Declares sizes that inference did not find."""
         known = self.shape
         self._keras_shape = tuple(k if s is None else s for s, k in zip(shape, known))
-        self.probes = tuple(_probe_tensor(self._declared, self.torch_dtype, i) for i in (0, 1))
+        self.probes = probe_pair(self._declared, self.torch_dtype)
 
     def __repr__(self):
         dtype = dtype_name(self.torch_dtype)
@@ -285,8 +291,8 @@ def record(func, *args, **kwargs):
     recorded, and its result, or the list of its results, is symbolic.
     """
     if is_executing():
-        return func(*map_leaves(_value_of, args), **map_leaves(_value_of, kwargs))
-    args, kwargs = map_leaves(_prepare, args), map_leaves(_prepare, kwargs)
+        return func(*map_leaves(value_of, args), **map_leaves(value_of, kwargs))
+    args, kwargs = map_leaves(prepared, args), map_leaves(prepared, kwargs)
     op = Op(func, args, kwargs)
     return _results(op, _infer(op))
 
@@ -294,7 +300,7 @@ def record(func, *args, **kwargs):
 def placeholder(shape, dtype, name):
     """A symbolic tensor to be fed."""
     op = Op(placeholder, name=name)
-    probes = tuple(_probe_tensor(shape, dtype, i) for i in (0, 1))
+    probes = probe_pair(shape, dtype)
     return KerasTensor(op, None, probes, name, shape)
 
 
@@ -302,22 +308,23 @@ def constant(tensor, name="Const"):
     """A symbolic tensor with a fixed value."""
     # Whole numbers may be sizes: what is computed from them has to know their values.
     is_size = tensor.dtype in _WHOLE and tensor.numel() < 9
-    probe = tensor.detach().cpu() if is_size else _to_meta(tensor)
+    probe = tensor.detach().cpu() if is_size else to_meta(tensor)
     return KerasTensor(Op(constant, (tensor,), name=name), None, (probe, probe), name)
 
 
 def declared(func, args, kwargs, shapes, dtypes):
     """Records an operation that inference cannot run; results have the shapes and dtypes given."""
-    op = Op(func, map_leaves(_prepare, args), map_leaves(_prepare, kwargs))
+    op = Op(func, map_leaves(prepared, args), map_leaves(prepared, kwargs))
     several = isinstance(shapes, list)
     out = []
     for i, (shape, dtype) in enumerate(zip(shapes, dtypes) if several else [(shapes, dtypes)]):
-        probes = tuple(_probe_tensor(shape, dtype, k) for k in (0, 1))
+        probes = probe_pair(shape, dtype)
         out.append(KerasTensor(op, i if several else None, probes, shape=shape))
     return out if several else out[0]
 
 
-def _value_of(x):
+def value_of(x):
+    """`x` as running code gets it: of variables and constants their values."""
     if not isinstance(x, Symbolic):
         return x.torch if isinstance(x, DType) else x
     if isinstance(x, KerasTensor) and x.op.func is constant:
@@ -345,7 +352,8 @@ def substituting(values):
         local.substitutes = before
 
 
-def _prepare(x):
+def prepared(x):
+    """`x` as operations record it: arrays as tensors, NumPy's numbers as Python's."""
     if isinstance(x, np.ndarray):
         return as_tensor(x).to(devices.current_device())
     if isinstance(x, np.generic):
@@ -358,7 +366,7 @@ def _prepare(x):
 def _infer(op):
     """What `op` gives for the two sets of probe sizes."""
     try:
-        return _run_probes(op, _probe_of)
+        return _run_probes(op, probe_of)
     except NeedsValue:
         raise
     except Exception as first:
@@ -370,21 +378,17 @@ def _infer(op):
 
 def _other_probes(op):
     """What to try where the usual probes do not fit each other, the likeliest first."""
-    yield lambda x, i: _to_meta(_probe_of(x, i))  # for values of shapes, which are on the CPU
+    yield lambda x, i: to_meta(probe_of(x, i))  # for values of shapes, which are on the CPU
     # Unknown sizes met known ones, counted from the last axis, as in broadcasting.
     tensors = op.inputs
     known = {a: n for x in tensors for a, n in enumerate(reversed(x.shape)) if n not in (None, 1)}
     yield _resized(lambda axis, last, i: known.get(last))
     # Sizes may be equal: all but those of batches; or those at one axis, again from the last.
-    yield _resized(_alike)
-    yield _resized(lambda axis, last, i: known.get(last) or _alike(axis, last, i))
+    yield _resized(lambda axis, last, i: usual_size(axis, i))
+    yield _resized(lambda axis, last, i: known.get(last) or usual_size(axis, i))
     symbols = [x for x in tensors if isinstance(x, KerasTensor)]
     longest = max(symbols, key=lambda x: len(x.shape), default=None)
     yield _resized(lambda axis, last, i: longest.probes[i].shape[-1 - last])
-
-
-def _alike(axis, last, i):
-    return (_AXIS_PROBES[0] if axis else _BATCH_PROBES)[i]
 
 
 def _resized(size_of):
@@ -394,7 +398,7 @@ def _resized(size_of):
         sizes = list(getattr(x, "shape", ()))
         for axis in [a for a, n in enumerate(sizes) if n is None]:
             sizes[axis] = size_of(axis, len(sizes) - 1 - axis, i) or x.probes[i].shape[axis]
-        return x.probes[i].new_empty(sizes) if isinstance(x, KerasTensor) else _probe_of(x, i)
+        return x.probes[i].new_empty(sizes) if isinstance(x, KerasTensor) else probe_of(x, i)
 
     return probe
 
@@ -411,51 +415,31 @@ def _run_probes(op, probe):
         )
 
 
-def _probe_of(x, i):
+def probe_of(x, i):
+    """What stands for `x` in run `i`, 0 or 1, of shape inference: a meta tensor, if `x` is one."""
     if isinstance(x, KerasTensor):
         return x.probes[i]
     if isinstance(x, Symbolic):
         return x.meta
     if isinstance(x, torch.Tensor):
-        return _to_meta(x) if x.dim() else x.detach()
+        return to_meta(x) if x.dim() else x.detach()
     return x
 
 
-def _detached(x):
+def probes_of(x):
+    """`probe_of` in both runs."""
+    return probe_of(x, 0), probe_of(x, 1)
+
+
+def without_gradient(x):
+    """`x`, through which no gradient flows if it is a tensor."""
     return x.detach() if isinstance(x, torch.Tensor) else x
-
-
-def _to_meta(x):
-    return x.detach().to("meta") if isinstance(x, torch.Tensor) else x
-
-
-def _probe_tensor(shape, dtype, which):
-    unknown = list(shape).count(None)
-    shrink = 1 if unknown < 5 else 16 if unknown < 7 else 96  # torch counts bytes in 63 bits
-    usual = [_BATCH_PROBES[which], *(pair[which] // shrink for pair in _AXIS_PROBES * 2)]
-    sizes = [size if known is None else int(known) for size, known in zip(usual, shape)]
-    return torch.empty(sizes, dtype=torch_dtype(dtype), device="meta")
-
-
-def _as_declared(probe, shape):
-    """A probe, in which sizes are those that were declared for the tensor."""
-    if not isinstance(probe, torch.Tensor) or probe.dim() != len(shape):
-        return probe
-    sizes = [p if n is None else n for n, p in zip(shape, probe.shape)]
-    return probe if sizes == list(probe.shape) else probe.new_empty(sizes, device="meta")
-
-
-def _static_shape(probes):
-    a, b = (tuple(p.shape) if isinstance(p, torch.Tensor) else () for p in probes)
-    return TensorShape(x if x == y else None for x, y in zip(a, b))
 
 
 def _inference_error(op, cause):
     """A `ValueError` that shows static shapes; torch's text shows probe sizes."""
     shapes = [tuple(x.shape) for x in op.inputs]
-    text = str(cause).split("\n")[0]
-    for size in {*_BATCH_PROBES, *(p for pair in _AXIS_PROBES for p in pair)}:
-        text = re.sub(rf"\b{size}\b", "?", text)
+    text = without_sizes(str(cause).split("\n")[0])
     return ValueError(f"{op.name} cannot be applied to shapes {shapes}: {text}")
 
 

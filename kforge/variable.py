@@ -21,12 +21,12 @@ from .symbolic import (
     KerasTensor,
     Op,
     Symbolic,
-    _value_of,
     as_tensor,
     constant,
     is_executing,
     is_trying,
     record,
+    value_of,
 )
 
 __all__ = [
@@ -34,9 +34,15 @@ __all__ = [
     "Permuted",
     "Variable",
     "all_variables",
+    "collecting",
     "forget_variables",
     "in_layout",
+    "is_update",
+    "pending_change",
+    "record_update",
     "recorded",
+    "to_numpy",
+    "updated",
 ]
 
 
@@ -226,7 +232,7 @@ class Variable(Symbolic):
                 f"one of shape {self._keras_shape}."
             )
         if recorded:
-            return update(kind, self, value)
+            return record_update(kind, self, value)
         if is_trying():
             return self
         with torch.no_grad():
@@ -238,7 +244,7 @@ class Variable(Symbolic):
 
     def _reader(self):
         if is_executing():
-            return _value_of(self)
+            return value_of(self)
         return record(torch.clone, self)
 
     read_value = value = _reader
@@ -289,7 +295,8 @@ UPDATES = {
 }
 
 
-def _update(kind, variable, operand, *extra):
+def pending_change(kind, variable, operand, *extra):
+    """The operation of a change that was recorded; without a variable, of an effect."""
     raise AssertionError("carried out after the run")
 
 
@@ -308,7 +315,7 @@ def collecting():
         _collectors.stack.pop()
 
 
-def update(kind, variable, operand, *extra):
+def record_update(kind, variable, operand, *extra):
     """Records a change of a variable (see `UPDATES`), carried out when what depends on it runs.
 
     While executing, it happens at once.
@@ -316,20 +323,22 @@ def update(kind, variable, operand, *extra):
     if not isinstance(operand, Symbolic):
         operand = as_tensor(operand, variable.dtype).to(variable.device)
     if is_trying():
-        return UPDATES[kind][1](variable.view, _value_of(operand), *extra)
+        return UPDATES[kind][1](variable.view, value_of(operand), *extra)
     if is_executing():
         with torch.no_grad():
-            variable.modify(UPDATES[kind][0], _value_of(operand), *extra)
+            variable.modify(UPDATES[kind][0], value_of(operand), *extra)
         return variable.view
-    node = KerasTensor(Op(_update, (kind, variable, operand, *extra)), None, (variable.meta,) * 2)
+    node = KerasTensor(
+        Op(pending_change, (kind, variable, operand, *extra)), None, (variable.meta,) * 2
+    )
     for updates in _collectors.stack:
         updates.append(node)
     return node
 
 
 def is_update(x):
-    """Whether `x` was made by `update`."""
-    return isinstance(x, KerasTensor) and x.op.func is _update
+    """Whether `x` was made by `record_update`."""
+    return isinstance(x, KerasTensor) and x.op.func is pending_change
 
 
 def updated(updates):

@@ -13,9 +13,10 @@ ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
 # What may import what: a module imports from its own line or from lines above it. The longest
 # name that fits a module decides; "" is kforge/__init__.py, "engine." is its package's __init__.
 LEVELS = """
-    config registry compat execution parallel passes philox rules trees tuning
-    devices dtypes utils
-    dimensions indexing generated module_runner symbolic placement opaque variable lowering
+    config registry compat execution parallel passes philox rules tuning
+    devices dtypes trees utils
+    dimensions indexing generated module_runner probes symbolic placement opaque variable
+    operations differentiation lowering
     backend weighting
     activations constraints functions initializers losses optimizers regularizers
     metrics

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from kforge import lowering
+from kforge import differentiation, lowering, operations
 from kforge.symbolic import placeholder
-from kforge.variable import Variable
+from kforge.variable import Variable, record_update
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_placeholder_that_is_not_fed_is_named(x):
 
 @pytest.mark.parametrize("phase, value", [(0, 0.0), (1, 1.0)])
 def test_only_one_branch_of_the_learning_phase_is_generated(x, phase, value):
-    y = lowering.select(torch.ones_like(x), torch.zeros_like(x))
+    y = operations.select(torch.ones_like(x), torch.zeros_like(x))
     lowered = lowering.lower([y], [x], phase=phase)
     assert ("ones_like" in lowered.module.code) == bool(phase)
     assert lowered.run([torch.randn(1, 3)])[0].unique().item() == value
@@ -48,14 +48,14 @@ def test_only_one_branch_of_the_learning_phase_is_generated(x, phase, value):
 
 def test_updates_happen_after_the_run(x):
     count = Variable(torch.zeros(()), "count", trainable=False)
-    lowered = lowering.lower([count + 0], [x], [lowering.update("add", count, 1.0)])
+    lowered = lowering.lower([count + 0], [x], [record_update("add", count, 1.0)])
     assert [float(lowered.run([torch.zeros(1, 3)])[0]) for _ in range(3)] == [0.0, 1.0, 2.0]
     assert count.numpy() == 3
 
 
 def test_gradients_are_those_of_autograd(x):
     w = Variable(torch.randn(3, 2), "w")
-    grads = lowering.gradients([torch.sum(torch.tanh(torch.matmul(x, w)) ** 2)], [x, w])
+    grads = differentiation.gradients([torch.sum(torch.tanh(torch.matmul(x, w)) ** 2)], [x, w])
     values = torch.randn(4, 3, requires_grad=True)
     found = run(grads, [x], [values.detach()])
     loss = (torch.tanh(values @ w.native) ** 2).sum()
@@ -64,8 +64,8 @@ def test_gradients_are_those_of_autograd(x):
 
 
 def test_gradients_of_gradients(x):
-    (slope,) = lowering.gradients([torch.sum(x**3)], [x])
-    (curve,) = lowering.gradients([torch.sum(slope)], [x])
+    (slope,) = differentiation.gradients([torch.sum(x**3)], [x])
+    (curve,) = differentiation.gradients([torch.sum(slope)], [x])
     values = torch.randn(2, 3)
     torch.testing.assert_close(run([curve], [x], [values])[0], 6 * values)
 
@@ -73,7 +73,7 @@ def test_gradients_of_gradients(x):
 def test_no_path_no_gradient(x):
     other = placeholder((None, 3), torch.float32, "other")
     stopped = x.detach()
-    assert lowering.gradients([torch.sum(stopped)], [x, other]) == [None, None]
+    assert differentiation.gradients([torch.sum(stopped)], [x, other]) == [None, None]
 
 
 def test_three_thousand_operations_in_a_row(x):

@@ -2,7 +2,7 @@
 
 import torch
 
-from .. import lowering, symbolic
+from .. import operations, symbolic
 from ..symbolic import KerasTensor
 from .session import learning_phase
 from .values import apply, recorded, tensor
@@ -23,8 +23,8 @@ def in_train_phase(x, alt, training=None):
     if training is None:
         training = learning_phase()
     if isinstance(training, KerasTensor):
-        if training is lowering.learning_phase():
-            return lowering.select(_value(x), _value(alt))
+        if training is operations.learning_phase():
+            return operations.select(_value(x), _value(alt))
         return switch(training, x, alt)
     return _value(x if training else alt)
 

@@ -7,8 +7,8 @@ arguments of the operation. On torch tensors the body itself runs.
 
 import torch
 
-from .. import lowering, symbolic
-from ..symbolic import KerasTensor, Op
+from .. import lowering, operations, symbolic
+from ..symbolic import KerasTensor, Op, probes_of
 from ..trees import leaves, map_leaves
 from .values import recorded, tensor
 from .variables import cast
@@ -33,16 +33,16 @@ def _loop(body, elements, carry, axis, backwards):
     return [torch.stack(column, axis) for column in zip(*results)], results[-1], carry
 
 
-def _scan(body, elements, carry, samples, axis=0, backwards=False):
+def loop_over(body, elements, carry, samples, axis=0, backwards=False):
     """`_loop`, recorded as one operation where a tensor is symbolic.
 
     `samples` are tensors like those that `carry` holds in the loop.
     """
     if not recorded(elements, carry):
         return _loop(body, elements, carry, axis, backwards)
-    slices = [[p.select(axis, 0) for p in _probes(e)] for e in elements]
-    trace = _Trace(body, slices, [_probes(s) for s in samples])
-    lengths = [p.shape[axis] for p in _probes(elements[0])]
+    slices = [[p.select(axis, 0) for p in probes_of(e)] for e in elements]
+    trace = Trace(body, slices, [probes_of(s) for s in samples])
+    lengths = [p.shape[axis] for p in probes_of(elements[0])]
 
     def record(phase):
         step = trace.lowered(phase)
@@ -53,20 +53,16 @@ def _scan(body, elements, carry, samples, axis=0, backwards=False):
                 p.unsqueeze(axis).expand(*p.shape[:axis], n, *p.shape[axis:])
                 for p, n in zip(r, lengths)
             ]
-            for r in map(_probes, trace.outputs[: trace.results])
+            for r in map(probes_of, trace.outputs[: trace.results])
         ]
-        probes = stacked + [_probes(t) for t in trace.outputs]
+        probes = stacked + [probes_of(t) for t in trace.outputs]
         return [KerasTensor(op, i, tuple(pair)) for i, pair in enumerate(probes)]
 
     found = record(0)
     if trace.phased:
-        found = [lowering.select(a, b) for a, b in zip(record(1), found)]
+        found = [operations.select(a, b) for a, b in zip(record(1), found)]
     n = trace.results
     return found[:n], found[n : 2 * n], found[2 * n :]
-
-
-def _probes(x):
-    return [symbolic._probe_of(x, i) for i in (0, 1)]
 
 
 class Loop:
@@ -98,7 +94,7 @@ class Loop:
         return [*(t.unsqueeze(self.axis).narrow(self.axis, 0, 0) for t in last), *last]
 
 
-class _Trace:
+class Trace:
     """The body of a loop, recorded once.
 
     `outputs` are its results (the first `results`) and its carry; `outside` the symbolic tensors
@@ -114,13 +110,13 @@ class _Trace:
         results, carry = body(self.inputs[: len(slices)], self.inputs[len(slices) :])
         self.results = len(results)
         self.outputs = [tensor(t) for t in (*results, *carry)]
-        inside = [op for op in lowering.ancestors(self.outputs) if op.serial > start]
+        inside = [op for op in operations.ancestors(self.outputs) if op.serial > start]
         used = [leaf for op in inside for leaf in leaves([op.args, op.kwargs])] + self.outputs
         fed = {t.key for t in self.inputs}
         before = {t.key: t for t in used if isinstance(t, KerasTensor) and t.op.serial <= start}
-        phase = before.pop(lowering.learning_phase().key, None)
+        phase = before.pop(operations.learning_phase().key, None)
         self.outside = [t for key, t in before.items() if key not in fed]
-        self.phased = phase is not None or any(op.func is lowering.phase_select for op in inside)
+        self.phased = phase is not None or any(op.func is operations.phase_select for op in inside)
 
     def lowered(self, phase):
         """The function of the inputs, what is outside, and what is captured."""
@@ -181,7 +177,7 @@ def rnn(
         if mask is not None:
             carry = [inputs.new_zeros(()), *states]
             samples = [tensor(output), *states]
-        outputs, last, carry = _scan(body, elements, carry, samples, 1, go_backwards)
+        outputs, last, carry = loop_over(body, elements, carry, samples, 1, go_backwards)
     return last[0], outputs[0], carry[1:] if mask is not None else carry
 
 
@@ -222,7 +218,7 @@ def map_fn(fn, elems, name=None, dtype=None):
         wanted = leaves(dtype) if several else [dtype] * len(found)
         return [t if d is None else cast(t, d) for t, d in zip(found, wanted)], carry
 
-    stacked, _, _ = _scan(body, given, [], [])
+    stacked, _, _ = loop_over(body, given, [], [])
     return rebuilt(structures[0], stacked)
 
 
@@ -251,7 +247,7 @@ def _fold(fn, elems, start, backwards):
         start = elems.select(0, -1 if backwards else 0)
         elems = elems[:-1] if backwards else elems[1:]
     start = tensor(start)
-    _, _, carry = _scan(
+    _, _, carry = loop_over(
         lambda slices, carry: ([], [tensor(fn(carry[0], slices[0]))]),
         [elems],
         [start],

@@ -10,12 +10,12 @@ from collections import OrderedDict
 import numpy as np
 import torch
 
-from .. import config, lowering
+from .. import config, differentiation, lowering, operations
 from ..devices import current_device
 from ..dtypes import dtype_name
 from ..symbolic import KerasTensor, Symbolic, as_tensor, executing
 from ..trees import leaves, map_leaves
-from ..variable import Variable, forget_variables, to_numpy
+from ..variable import Variable, forget_variables, record_update, to_numpy
 from . import random
 from .values import as_list, scalar_or_array, tensor
 from .variables import sparse
@@ -44,7 +44,7 @@ def learning_phase():
     It is a number where `set_learning_phase` fixed it, and in code that runs on values.
     """
     fixed = config.fixed_learning_phase()
-    return lowering.learning_phase() if fixed is None else fixed
+    return operations.learning_phase() if fixed is None else fixed
 
 
 def set_learning_phase(value):
@@ -93,7 +93,7 @@ class Function:
             )
         self.outputs = [tensor(x) for x in self.outputs]
         self.updates = [
-            lowering.update("assign", *u) if isinstance(u, tuple) else u for u in updates or ()
+            record_update("assign", *u) if isinstance(u, tuple) else u for u in updates or ()
         ]
         self.updates += as_list(kwargs.get("fetches") or [])
         fixed = kwargs.get("feed_dict") or {}
@@ -101,7 +101,7 @@ class Function:
         self._flat = [type(s) is list and leaves(s) == s for s in self.structures]
         self._phase_at = None
         for i, x in enumerate(self.inputs):
-            if x is lowering.learning_phase():
+            if x is operations.learning_phase():
                 self._phase_at = i
             elif not isinstance(x, KerasTensor):
                 raise TypeError(f"Input {i} of K.function should be a symbolic tensor. Got {x!r}.")
@@ -214,7 +214,7 @@ def gradients(loss, variables):
         if not isinstance(x, (Symbolic, torch.Tensor)):
             raise TypeError(f"`K.gradients` is for tensors and variables; got {x!r}.")
     if any(isinstance(t, KerasTensor) for t in (*ys, *xs)):
-        return lowering.gradients(ys, xs)
+        return differentiation.gradients(ys, xs)
     values = [x.native if isinstance(x, Variable) else x for x in xs]
     total = sum(y.sum() for y in ys)
     found = torch.autograd.grad(total, values, create_graph=True, allow_unused=True)
@@ -252,8 +252,8 @@ def clear_session():
     config.fix_learning_phase(None)
     random.forget_streams()
     forget_variables()
-    _session.close()
-    _session.graph = Graph()
+    current.close()
+    current.graph = Graph()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -281,11 +281,11 @@ class Graph:
     @contextlib.contextmanager
     def as_default(self):
         """Within this context, names belong to this graph."""
-        before, _session.graph = _session.graph, self
+        before, current.graph = current.graph, self
         try:
             yield self
         finally:
-            _session.graph = before
+            current.graph = before
 
     def __getattr__(self, name):
         if name in self._OF_TENSORFLOW:
@@ -310,10 +310,10 @@ class Fetch:
 
     def run(self, feed_dict=None, session=None):
         """Runs it."""
-        return _session.run(self, feed_dict)
+        return current.run(self, feed_dict)
 
 
-_session = None  # the one that is made below
+current = None  # the one that is made below
 
 
 class Session:
@@ -325,7 +325,7 @@ class Session:
     _kept = 64  # functions, those used last
 
     def __init__(self, target="", graph=None, config=None):
-        self.graph = graph or (_session.graph if _session is not None else Graph())
+        self.graph = graph or (current.graph if current is not None else Graph())
         self._functions = OrderedDict()
         self._lock = threading.Lock()  # servers run one session in many threads
 
@@ -342,7 +342,7 @@ class Session:
         found = iter(self._function(list(feeds), wanted)(list(feeds.values())))
 
         def value(x):
-            return None if lowering.is_effect(x) else next(found)
+            return None if operations.is_effect(x) else next(found)
 
         def result(x):
             return value(x) if isinstance(x, Symbolic) else x.result(list(map(value, x.operations)))
@@ -353,8 +353,8 @@ class Session:
         key = (*map(id, fed), None, *map(id, wanted))
         with self._lock:
             if key not in self._functions:
-                effects = [x for x in wanted if lowering.is_effect(x)]
-                outputs = [x for x in wanted if not lowering.is_effect(x)]
+                effects = [x for x in wanted if operations.is_effect(x)]
+                outputs = [x for x in wanted if not operations.is_effect(x)]
                 # The tensors are kept with the function, so that no others get their ids.
                 self._functions[key] = (Function(fed, outputs, effects), fed, wanted)
                 if len(self._functions) > self._kept:
@@ -396,12 +396,12 @@ class Initialization(Fetch):
 
 Variable.initializer = property(Initialization)
 
-_session = Session()
+current = Session()
 
 
 def _eval(self, feed_dict=None, session=None):
     """The value as a NumPy array, with `feed_dict` fed (see `K.eval`)."""
-    return _session.run(self, feed_dict) if feed_dict else lowering.evaluate(self)
+    return current.run(self, feed_dict) if feed_dict else lowering.evaluate(self)
 
 
 Symbolic.eval = _eval
@@ -422,7 +422,7 @@ def _explain():
 def get_session():
     """An object with the `run` of TensorFlow's session, for scripts that use it."""
     _explain()
-    return _session
+    return current
 
 
 def set_session(session):

@@ -227,7 +227,7 @@ def slice(x, start, size):
 
 def _comes_from_data(number):
     """Whether shapes alone do not tell a number."""
-    probe = symbolic._probe_of(number, 0) if isinstance(number, Symbolic) else None
+    probe = symbolic.probe_of(number, 0) if isinstance(number, Symbolic) else None
     return isinstance(probe, torch.Tensor) and probe.is_meta
 
 

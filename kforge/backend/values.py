@@ -5,6 +5,7 @@ import torch
 
 from .. import symbolic
 from ..devices import current_device
+from ..probes import probe_tensor
 from ..symbolic import KerasTensor, Op, Symbolic, as_tensor, record, torch_dtype
 from ..trees import leaves, map_leaves
 
@@ -97,8 +98,8 @@ def factory(func, shape, *args, dtype):
     op = Op(func, (shape, *args))
     probes = []
     for i in (0, 1):
-        known = _known_sizes(map_leaves(lambda s, i=i: symbolic._probe_of(s, i), shape))
-        probes.append(symbolic._probe_tensor(known, dtype, i))
+        known = _known_sizes(map_leaves(lambda s, i=i: symbolic.probe_of(s, i), shape))
+        probes.append(probe_tensor(known, dtype, i))
     return KerasTensor(op, None, tuple(probes))
 
 

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import torch
 
-from .. import config, lowering, symbolic
+from .. import config, lowering, operations, symbolic
 from ..config import ThreadStack
 from ..devices import current_device
 from ..dtypes import dtype_name, torch_dtype
 from ..placement import gives_sizes
 from ..symbolic import KerasTensor, Symbolic, as_tensor
-from ..variable import Variable, to_numpy
+from ..variable import Variable, record_update, to_numpy
 from .values import apply, as_list, factory, mixed_shape, scalar_or_array, sizes, tensor
 
 __all__ = [
@@ -168,7 +168,7 @@ def identity(x, name=None):
     twin = x.view_as(x)
     updates = [u for tied in _ties.stack for u in tied]
     if updates and isinstance(twin, KerasTensor):
-        twin = lowering.after(twin, updates)
+        twin = operations.after(twin, updates)
     if name is not None and isinstance(twin, KerasTensor):
         twin = twin.alias(name)
     return twin
@@ -325,19 +325,19 @@ def batch_set_value(tuples):
 
 def update(x, new_x):
     """The change of a variable to `new_x`."""
-    return lowering.update("assign", x, new_x)
+    return record_update("assign", x, new_x)
 
 
 def update_add(x, increment):
     """The change of a variable by `increment`."""
-    return lowering.update("add", x, increment)
+    return record_update("add", x, increment)
 
 
 def update_sub(x, decrement):
     """The change of a variable by minus `decrement`."""
-    return lowering.update("sub", x, decrement)
+    return record_update("sub", x, decrement)
 
 
 def moving_average_update(x, value, momentum):
     """The change of a variable to ``x * momentum + value * (1 - momentum)``."""
-    return lowering.update("lerp", x, value, 1.0 - momentum)
+    return record_update("lerp", x, value, 1.0 - momentum)

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from .. import lowering, parallel
+from .. import operations, parallel
 from ..utils.atomic import atomic_write
 from ..utils.seeding import random_states, set_random_states
 from ..variable import Variable
@@ -146,7 +146,7 @@ class BackupAndRestore(Callback):
 
     def _generators(self):
         """Streams of the operations in the graph that have a seed of their own."""
-        return lowering.generators([self.model.total_loss])
+        return operations.generators([self.model.total_loss])
 
     def _random_states(self):
         return random_states(self._generators())

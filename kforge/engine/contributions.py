@@ -2,10 +2,10 @@
 
 import contextlib
 
-from .. import lowering, metrics, symbolic
+from .. import metrics, symbolic
 from ..backend.values import as_list
 from ..symbolic import KerasTensor
-from ..variable import Variable
+from ..variable import Variable, record_update
 
 __all__ = ["CallUpdates", "Contributions"]
 
@@ -67,7 +67,7 @@ class Contributions:
         phase = symbolic.running_phase()
         for change in as_list(updates):
             if isinstance(change, tuple) and phase != 0:
-                change = lowering.update("assign", *change)
+                change = record_update("assign", *change)
             if change is not None and phase is None:  # else `K.update` has happened
                 self._updates.append((change, None if inputs is None else as_list(inputs)))
 

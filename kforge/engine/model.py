@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 
 from .. import config as settings
-from .. import lowering, saving, symbolic
+from .. import lowering, operations, saving, symbolic
 from ..backend.values import as_list
 from ..dtypes import dtype_name
 from ..saving.text import dump_json, dump_yaml
@@ -267,12 +267,12 @@ class Model(TrainingMethods, Layer):
         """(metric, tensor that it is of, or None) for those that the model's inputs suffice for."""
         found = self._all_metrics()
         values = [value for _, value in found if value is not None]
-        known = {None, *lowering.computable(values, self.inputs or [])}
+        known = {None, *operations.computable(values, self.inputs or [])}
         return [(metric, value) for metric, value in found if value in known]
 
     def _determined(self, pairs):
         """The tensors of (tensor, inputs it depends on) that the model's inputs suffice for."""
-        known = lowering.computable([x for x, on in pairs if on is not None], self.inputs or [])
+        known = operations.computable([x for x, on in pairs if on is not None], self.inputs or [])
         return [x for x, on in pairs if on is None or x in known]
 
     # ---- calling ----

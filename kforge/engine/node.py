@@ -1,6 +1,6 @@
 """Calls of layers: each joins the tensors that went in and those that came out."""
 
-from ..lowering import depends_on_phase
+from ..operations import depends_on_phase
 from ..registry import plain
 from ..symbolic import KerasTensor
 from ..trees import leaves, map_leaves

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from .. import backend as K
-from .. import lowering, symbolic
+from .. import symbolic
 from ..backend.values import apply, as_list
 from ..engine import InputSpec, Layer
 from ..engine.layer import layers
 from ..registry import has_arg
 from ..symbolic import Symbolic
-from ..variable import Variable
+from ..variable import Variable, record_update
 from .cells import _Cell
 from .stack import StackedRNNCells
 
@@ -259,7 +259,7 @@ class RNN(Layer):
         output, *states = found
         if self.stateful:
             self.add_update(
-                [lowering.update("assign", v, s) for v, s in zip(self.states, states)], inputs
+                [record_update("assign", v, s) for v, s in zip(self.states, states)], inputs
             )
         return [output, *states] if self.return_state else output
 

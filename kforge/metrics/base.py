@@ -4,7 +4,7 @@ import functools
 
 import torch
 
-from .. import initializers, lowering, opaque, symbolic
+from .. import initializers, lowering, opaque, operations, symbolic
 from ..backend import cast
 from ..backend.values import given_tensor, tensor
 from ..config import automatic_name
@@ -84,14 +84,14 @@ class Metric(Configurable):
         """The value with one more batch; computing it changes the variables, once."""
         updates = self.update_state(*args, **kwargs)
         if symbolic.is_executing():
-            return symbolic._value_of(self.result())
-        if any(lowering.is_effect(node) for node in updates):
+            return symbolic.value_of(self.result())
+        if any(operations.is_effect(node) for node in updates):
             found = self._at_once(args, kwargs)
         else:
             new = updated(updates)
             with symbolic.substituting(new):
                 result = self.result()
-            found = lowering.after(new.get(result, result), updates)
+            found = operations.after(new.get(result, result), updates)
         found._metric = self  # for `add_metric`
         return found
 
@@ -149,7 +149,7 @@ def _by_value(function, args, kwargs):
         with symbolic.executing():
             function(*map_leaves(fill, args), **map_leaves(fill, kwargs))
 
-    return lowering.effect(run, tensors)
+    return operations.effect(run, tensors)
 
 
 class Reduction:

@@ -2,7 +2,7 @@
 
 import torch
 
-from .. import lowering, symbolic
+from .. import operations, symbolic
 from ..backend.values import tensor
 from .base import MeanMetricWrapper, Metric
 
@@ -25,7 +25,7 @@ class ForeignMetric(Metric):
         y_true, y_pred = tensor(y_true), tensor(y_pred)
         if symbolic.is_executing():
             return self._update([y_true, y_pred])
-        return [lowering.effect(self._update, [y_true, y_pred])]
+        return [operations.effect(self._update, [y_true, y_pred])]
 
     def _update(self, values):
         y_true, y_pred = (value.detach() for value in values)

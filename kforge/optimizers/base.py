@@ -12,7 +12,7 @@ import weakref
 
 import torch
 
-from .. import config, lowering, symbolic
+from .. import config, differentiation, lowering, operations, symbolic
 from ..compat.interfaces import legacy_get_updates_support
 from ..dtypes import torch_dtype
 from ..registry import has_arg
@@ -243,7 +243,7 @@ class Optimizer:
                 then()
 
         if any(isinstance(g, symbolic.Symbolic) for g in grads):
-            return lowering.effect(run, list(grads))
+            return operations.effect(run, list(grads))
         with torch.no_grad():
             run([as_tensor(g).to(p.native) for g, p in pairs])
         return None
@@ -252,7 +252,7 @@ class Optimizer:
 
     def get_gradients(self, loss, params):
         """Symbolic gradients of `loss` for each of `params`, clipped."""
-        grads = lowering.gradients([loss], list(params))
+        grads = differentiation.gradients([loss], list(params))
         missing = [p.name for p, g in zip(params, grads) if g is None]
         if missing:
             raise ValueError(
@@ -270,7 +270,7 @@ class Optimizer:
         params = list(params)
         step = self.prepare(params)
         grads = self.get_gradients(loss, params)
-        self.updates = [lowering.effect(step.update_in_keras_layout, grads)]
+        self.updates = [operations.effect(step.update_in_keras_layout, grads)]
         return self.updates
 
     @property

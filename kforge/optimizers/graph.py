@@ -8,7 +8,7 @@ Given to `Model.compile` they are wrapped in `TFOptimizer`, as Keras does.
 
 import torch
 
-from .. import lowering
+from .. import differentiation, operations
 from ..symbolic import KerasTensor
 from ..trees import leaves
 from ..variable import Variable, all_variables
@@ -29,7 +29,7 @@ __all__ = [
 def _variables_of(loss):
     """The variables that `loss` is made from, those of the layers among them."""
     found, owners = {}, {id(v.native): v for v in all_variables()}
-    for op in lowering.ancestors([loss]):
+    for op in operations.ancestors([loss]):
         used = leaves([op.args, op.kwargs])
         if isinstance(op.func, torch.nn.Module):
             used += op.func.parameters()
@@ -79,7 +79,7 @@ class GraphOptimizer(Optimizer):
         params = list(var_list) if isinstance(var_list, (list, tuple)) else [var_list]
         if not params:
             raise ValueError("No variables to optimize.")
-        return list(zip(lowering.gradients([loss], params), params))
+        return list(zip(differentiation.gradients([loss], params), params))
 
     def apply_gradients(self, grads_and_vars, global_step=None, name=None):
         """An operation that makes one step, and counts it in `global_step`."""

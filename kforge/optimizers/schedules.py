@@ -79,7 +79,7 @@ class LearningRateSchedule:
         if self._function is None:
             with devices.device("/cpu:0"):
                 count = symbolic.placeholder((), torch.float32, "step")
-                self._function = lowering.lower([symbolic._prepare(self(count))], [count])
+                self._function = lowering.lower([symbolic.prepared(self(count))], [count])
         return float(self._function.run([torch.tensor(float(step))])[0])
 
     def get_config(self):

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ..backend import control, nn, random, recurrences, shapes, spatial, variables
-from ..backend.loops import _scan
+from ..backend.loops import loop_over
 from ..symbolic import KerasTensor, Op, TensorShape, record
 
 __all__ = ["EXPANSIONS", "KERNELS", "SizedTensor", "is_order_of_flags"]
@@ -158,7 +158,7 @@ def _recurrence(function):
             return new, new
 
         projected = x if weight is None else F.linear(x, weight, bias)
-        sequences, _, last = _scan(body, [projected], states, states)
+        sequences, _, last = loop_over(body, [projected], states, states)
         return [*sequences, *last]
 
     return loop
@@ -178,7 +178,7 @@ def _kernel(unit, biased_state=False):
             return new[:1], new
 
         states = [s.squeeze(0) for s in states]
-        outputs, _, last = _scan(body, [F.linear(x, weight, bias)], states, states)
+        outputs, _, last = loop_over(body, [F.linear(x, weight, bias)], states, states)
         return [*outputs, *(s.unsqueeze(0) for s in last)]
 
     return loop

@@ -8,7 +8,7 @@ import warnings
 import torch
 from torch import fx
 
-from .. import config, generated, lowering, passes, symbolic
+from .. import config, differentiation, generated, lowering, operations, passes, symbolic
 from ..backend import nn as backend_nn
 from ..backend.loops import Loop as RecordedLoop
 from ..execution import giving
@@ -16,7 +16,7 @@ from ..module_runner import ModuleRunner
 from ..symbolic import KerasTensor, Op
 from ..trees import leaves, map_leaves
 from ..utils.atomic import atomic_write
-from ..variable import UPDATES, Variable
+from ..variable import UPDATES, Variable, pending_change
 from .expansions import EXPANSIONS, KERNELS, SizedTensor, is_order_of_flags
 from .portable import Loop
 from .raising import Names, part_name, raise_modules, sweep
@@ -148,9 +148,11 @@ class Exporter(lowering.Builder):
         return super().value(x, side_effect)
 
     def emit(self, op):
-        if op.func is lowering._grad or (op.func is lowering._update and op.args[1] is None):
+        if op.func is differentiation.sum_gradients or (
+            op.func is pending_change and op.args[1] is None
+        ):
             raise self.impossible(op)
-        if op.func is lowering.phase_select and self.dropout(op):
+        if op.func is operations.phase_select and self.dropout(op):
             return
         super().emit(op)
         node = self.nodes.get((op, None))

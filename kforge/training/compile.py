@@ -8,6 +8,7 @@ import torch
 from .. import config, losses, metrics, opaque, symbolic
 from ..backend.values import given_tensor
 from ..compat.arguments import user_level
+from ..probes import probe_pair
 from ..registry import is_own
 from ..symbolic import KerasTensor
 from ..variable import recorded
@@ -229,7 +230,7 @@ def endpoint_loss(endpoint, sample_weight):
         return _endpoint_loss(endpoint, sample_weight)
     except ValueError as error:  # a target with columns of its own
         likely = target.probes
-        target.probes = tuple(symbolic._probe_tensor(target.shape, target.dtype, i) for i in (0, 1))
+        target.probes = probe_pair(target.shape, target.dtype)
         try:
             return _endpoint_loss(endpoint, sample_weight)
         except ValueError:

@@ -9,7 +9,7 @@ import functools
 import torch
 from torch import fx
 
-from .. import lowering
+from .. import lowering, operations
 from ..backend import recurrences
 from ..symbolic import Op
 from ..trees import map_leaves
@@ -41,7 +41,7 @@ class _Marking(lowering.Builder):
 
     def __init__(self, model_part, inputs, phase):
         super().__init__(inputs, phase)
-        self.own = set(lowering.ancestors(model_part))
+        self.own = set(operations.ancestors(model_part))
 
     def compute(self, outputs, updates, create_graph=False):
         results = super().compute(outputs, updates, create_graph)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from .. import backend as K
-from .. import lowering
+from .. import operations
 from ..utils.seeding import random_states, set_random_states
 from ..variable import Variable
 from .loop import step_for
@@ -98,7 +98,7 @@ class _Restoring:
         model = self.model
         if not hasattr(model.optimizer, "lr"):
             raise ValueError('Optimizer must have a "lr" attribute.')
-        self.generators = lowering.generators([model.total_loss])
+        self.generators = operations.generators([model.total_loss])
         self.random = random_states(self.generators)
         model._make_train_function()
         recorded = not model.optimizer.is_direct  # then changes of weights are in the graph

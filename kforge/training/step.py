@@ -4,7 +4,7 @@ import operator
 
 import torch
 
-from .. import lowering, symbolic
+from .. import lowering, operations, symbolic
 from . import capture
 from .compilable import make_compilable
 from .mistakes import explained
@@ -68,7 +68,7 @@ class TrainStep(_Step):
         self.apply = model.optimizer.prepare(self.variables)
         self.forward = options.compiled(self.forward)
         if options.captures:
-            self.differentiate = self.recording(lowering.generators([total]))
+            self.differentiate = self.recording(operations.generators([total]))
 
     def __call__(self, batch):
         before = torch.is_grad_enabled()

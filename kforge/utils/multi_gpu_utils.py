@@ -11,8 +11,8 @@ from ..devices import default_device, device
 from ..engine import Layer, Model
 from ..engine.node import unpack
 from ..layers import Lambda
-from ..lowering import computable
 from ..models import clone_model
+from ..operations import computable
 from ..symbolic import record
 from .generic_utils import to_list
 

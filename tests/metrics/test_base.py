@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kforge import backend as K
-from kforge import lowering, metrics, symbolic
+from kforge import lowering, metrics, operations, symbolic
 from kforge.layers import Dense, Layer
 from kforge.models import Sequential
 from kforge.registry import Configurable
@@ -148,7 +148,7 @@ def test_updates_are_recorded_not_opaque(cls):
     arguments = inputs(metric, (4, 3) if cls is metrics.MeanTensor else (None, 3))
     updates = metric.update_state(*arguments)
     assert 1 <= len(updates) <= 4
-    assert not any(lowering.is_effect(node) for node in updates)
+    assert not any(operations.is_effect(node) for node in updates)
     assert {u.op.args[1] for u in updates} == set(metric.weights)
 
 

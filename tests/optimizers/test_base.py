@@ -8,7 +8,7 @@ import torch
 from kforge import lowering, optimizers
 from kforge.devices import default_device
 from kforge.optimizers import SGD, Adam, Nadam, Optimizer, RMSprop, clip_norm
-from kforge.variable import GateOrder, Permuted, Variable
+from kforge.variable import GateOrder, Permuted, Variable, record_update
 
 BUILT_IN = ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam"]
 CONV = Permuted(2, 3, 1, 0, memory_format=torch.channels_last)
@@ -381,10 +381,10 @@ class TestSymbolic:
 
             def get_updates(self, loss, params):
                 grads = self.get_gradients(loss, params)
-                self.updates = [lowering.update("add", self.iterations, 1)]
+                self.updates = [record_update("add", self.iterations, 1)]
                 self.weights = [self.iterations]
                 for p, g in zip(params, grads):
-                    self.updates.append(lowering.update("sub", p, self.lr * torch.sign(g)))
+                    self.updates.append(record_update("sub", p, self.lr * torch.sign(g)))
                 return self.updates
 
         w = vector(1)
@@ -408,14 +408,14 @@ class TestSymbolic:
                 assert [len(s) for s in (ms, vs, vhats)] == [1, 1, 1]
                 t = self.iterations.float() + 1
                 rate = self.lr * torch.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-                self.updates = [lowering.update("add", self.iterations, 1)]
+                self.updates = [record_update("add", self.iterations, 1)]
                 for p, g, m, v in zip(params, self.get_gradients(loss, params), ms, vs):
                     m_t = self.beta_1 * m + (1 - self.beta_1) * g
                     v_t = self.beta_2 * v + (1 - self.beta_2) * g * g
                     self.updates += [
-                        lowering.update("assign", m, m_t),
-                        lowering.update("assign", v, v_t),
-                        lowering.update("sub", p, rate * m_t / (torch.sqrt(v_t) + self.epsilon)),
+                        record_update("assign", m, m_t),
+                        record_update("assign", v, v_t),
+                        record_update("sub", p, rate * m_t / (torch.sqrt(v_t) + self.epsilon)),
                     ]
                 return self.updates
 

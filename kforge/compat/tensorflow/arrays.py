@@ -135,7 +135,7 @@ def range(start, limit=None, delta=1, dtype=None):
         floats = any(isinstance(n, float) for n in (start, limit, delta))
         dtype = "float32" if floats else "int32"
     bounds = [x for x in (start, limit, delta) if isinstance(x, Symbolic)]
-    if any(symbolic._probe_of(x, 0).is_meta for x in bounds):  # not known, even if sizes are
+    if any(symbolic.probe_of(x, 0).is_meta for x in bounds):  # not known, even if sizes are
         start, limit = (0, start) if limit is None else (start, limit)
         args = (start, limit, delta, torch_dtype(dtype), current_device())
         return declared(_arange, args, (None,), torch_dtype(dtype))

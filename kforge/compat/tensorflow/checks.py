@@ -97,7 +97,7 @@ class TestCase(unittest.TestCase):
 
     def evaluate(self, tensors):
         """The values of nested tensors."""
-        return session._session.run(tensors)
+        return session.current.run(tensors)
 
     def assertAllClose(self, a, b, rtol=1e-6, atol=1e-6, msg=None):
         """That numbers are close."""

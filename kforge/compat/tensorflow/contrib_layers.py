@@ -148,7 +148,7 @@ def _convolution(function):
 
 
 def _scope_name(scope, default):
-    return getattr(scope, "name", scope) or session._session.graph.unique(default)
+    return getattr(scope, "name", scope) or session.current.graph.unique(default)
 
 
 def _keras_format(data_format):

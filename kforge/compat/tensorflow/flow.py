@@ -5,10 +5,11 @@ import contextlib
 import torch
 
 from ... import backend as K
-from ... import lowering, symbolic
-from ...backend.loops import _probes, _scan, _Trace, rebuilt
+from ... import operations, symbolic
+from ...backend.loops import Trace, loop_over, rebuilt
 from ...backend.session import Fetch
 from ...dtypes import torch_dtype
+from ...probes import probe_pair, static_shape
 from ...symbolic import KerasTensor, Op, Symbolic
 from ...trees import Holder, leaves, map_leaves
 from .values import apply, convert, recorded, tensor
@@ -110,9 +111,9 @@ def _unflow(like, value):
 
 
 def _recorded_loop(goes_on, turn, start, most):
-    carry = [_probes(v) for v in start]
-    test = _Trace(lambda _, values: ([goes_on(values)], []), [], carry)
-    step = _Trace(lambda _, values: ([], turn(values)), [], carry)
+    carry = [symbolic.probes_of(v) for v in start]
+    test = Trace(lambda _, values: ([goes_on(values)], []), [], carry)
+    step = Trace(lambda _, values: ([], turn(values)), [], carry)
     if len(step.outputs) != len(start):
         raise ValueError(
             f"while_loop: the body takes {len(start)} tensors, but gives {len(step.outputs)}."
@@ -122,12 +123,12 @@ def _recorded_loop(goes_on, turn, start, most):
         a, b = test.lowered(phase), step.lowered(phase)
         args = (start, test.outside, a.captured, step.outside, b.captured)
         op = Op(_While(a.forward, b.forward, most), args, name="while")
-        probes = [_varying(p, _probes(t)) for p, t in zip(carry, step.outputs)]
+        probes = [_varying(p, symbolic.probes_of(t)) for p, t in zip(carry, step.outputs)]
         return [KerasTensor(op, i, _tuple(pair)) for i, pair in enumerate(probes)]
 
     found = record(0)
     if test.phased or step.phased:
-        found = [lowering.select(x, y) for x, y in zip(record(1), found)]
+        found = [operations.select(x, y) for x, y in zip(record(1), found)]
     return found
 
 
@@ -139,7 +140,7 @@ def _varying(before, after):
         m if m == n and m == k else None
         for m, n, k in zip(before[0].shape, after[0].shape, after[1].shape)
     ]
-    return [symbolic._probe_tensor(shape, after[0].dtype, i) for i in (0, 1)]
+    return probe_pair(shape, after[0].dtype)
 
 
 class _While:
@@ -196,7 +197,7 @@ def scan(fn, elems, initializer=None, reverse=False):
         found = [convert(x) for x in leaves(found)]
         return found, found
 
-    steps, _, _ = _scan(turn, given, start, start, backwards=reverse)
+    steps, _, _ = loop_over(turn, given, start, start, backwards=reverse)
     if reverse:
         steps = [torch.flip(x, [0]) for x in steps]
     if first is not None:
@@ -283,7 +284,7 @@ class TensorArray:
         samples = [next(iter(items.found.values()), None) for items in self.flow.probes]
         if samples[0] is None:
             raise ValueError("TensorArray: nothing was written that `stack` could give.")
-        shape = symbolic._static_shape(samples)
+        shape = static_shape(samples)
         return symbolic.declared(_stack, (self.flow,), {}, (None, *shape), samples[0].dtype)
 
     def gather(self, indices, name=None):
@@ -382,6 +383,6 @@ def Assert(condition, data, summarize=None):
             raise ValueError(f"assertion failed: {shown}")
 
     if any(isinstance(x, Symbolic) for x in given):
-        return lowering.effect(check, given)
+        return operations.effect(check, given)
     check(given)
     return condition

@@ -5,7 +5,7 @@ import inspect
 from ... import backend as K
 from ... import layers as keras_layers
 from ...backend import session
-from ...variable import update
+from ...variable import record_update
 from . import nn
 from .flow import cond
 from .scopes import GraphKeys, add_to_collection, get_variable_scope
@@ -19,7 +19,7 @@ __all__ = ["CLASSES", "FUNCTIONS"]
 
 def _layer(make, default, name, reuse):
     """The layer of this name in the scope around, made by ``make(name)`` where there is none."""
-    graph, scope = session._session.graph, get_variable_scope()
+    graph, scope = session.current.graph, get_variable_scope()
     prefix = scope.original_name_scope
     full = prefix + name if name else graph.unique(prefix + default)
     reuse = reuse or scope.reuse
@@ -174,7 +174,7 @@ def _normalized(x, layer, training):
         kept = moving * momentum + now * (1.0 - momentum)
         step = cond(training, lambda new=kept: new, lambda old=moving: K.identity(old))
         if training is not False:
-            add_to_collection(GraphKeys.UPDATE_OPS, update("assign", moving, step))
+            add_to_collection(GraphKeys.UPDATE_OPS, record_update("assign", moving, step))
     used = cond(training, lambda: [mean, variance], lambda: [K.identity(m) for m in past])
     parameters = (*used, layer.beta, layer.gamma)
     parameters = [p if p is None else K.reshape(p, around) for p in parameters]

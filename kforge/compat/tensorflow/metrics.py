@@ -1,7 +1,7 @@
 """`tf.metrics`: pairs of (value so far, operation that takes a batch in and gives the new one)."""
 
 from ... import backend as K
-from ...variable import update
+from ...variable import record_update
 from .scopes import GraphKeys, add_to_collection
 from .segments import confusion_matrix
 from .values import convert, tensor
@@ -29,7 +29,7 @@ def _counter(name, shape=()):
 def _streaming(name, parts, finish, shape=()):
     """The pair for sums, of which `parts` are what a batch adds, and `finish` makes the value."""
     sums = [_counter(f"{name}/{key}", shape) for key in parts]
-    moved = [update("add", total, part) for total, part in zip(sums, parts.values())]
+    moved = [record_update("add", total, part) for total, part in zip(sums, parts.values())]
     new = [total + part for total, part in zip(sums, parts.values())]
     with K.control_dependencies(moved):
         return finish(*sums), K.identity(finish(*new))
@@ -114,5 +114,5 @@ def mean_iou(labels, predictions, num_classes, weights=None, name=None, **collec
     unions = K.sum(total, 0) + K.sum(total, 1) - diagonal
     occurring = K.sum(K.cast(K.greater(unions, 0.0), "float32"))
     value = _divided(K.sum(diagonal / K.maximum(unions, 1e-30)), occurring)
-    with K.control_dependencies([update("add", total, batch)]):
+    with K.control_dependencies([record_update("add", total, batch)]):
         return value, K.identity(total + batch)

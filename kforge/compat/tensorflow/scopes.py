@@ -98,7 +98,7 @@ class VariableScope:
 
 def get_variable_scope():
     """The scope around."""
-    graph = session._session.graph
+    graph = session.current.graph
     if graph.scope is None:
         graph.scope = VariableScope()
     return graph.scope
@@ -126,7 +126,7 @@ def variable_scope(
     """
     if custom_getter is not None:
         raise ValueError("variable_scope: custom_getter is not offered here.")
-    graph, outer = session._session.graph, get_variable_scope()
+    graph, outer = session.current.graph, get_variable_scope()
     if isinstance(name_or_scope, VariableScope):
         name, own, given = name_or_scope.name, name_or_scope.name, name_or_scope
     else:
@@ -174,7 +174,7 @@ def get_variable(
     aggregation=None,
 ):
     """The variable of this name in the scope around: a new one or, where it reuses, the old one."""
-    graph, scope = session._session.graph, get_variable_scope()
+    graph, scope = session.current.graph, get_variable_scope()
     full = f"{scope.original_name_scope}{name}"
     found = graph.named.get(full)
     if found is not None and not scope.reuse:
@@ -240,7 +240,7 @@ def trainable_variables(scope=None):
 
 def local_variables(scope=None):
     """The variables of metrics."""
-    return _below(session._session.graph.collections.get(GraphKeys.LOCAL_VARIABLES, []), scope)
+    return _below(session.current.graph.collections.get(GraphKeys.LOCAL_VARIABLES, []), scope)
 
 
 def model_variables(scope=None):
@@ -268,7 +268,7 @@ def report_uninitialized_variables(var_list=None, name="report_uninitialized_var
 
 def get_collection_ref(key):
     """The list itself of what was added to a collection."""
-    return session._session.graph.collections.setdefault(key, [])
+    return session.current.graph.collections.setdefault(key, [])
 
 
 def get_collection(key, scope=None):

@@ -46,12 +46,12 @@ def _of(module, *words):
 
 def _get_default_graph():
     """The graph that everything belongs to."""
-    return session._session.graph
+    return session.current.graph
 
 
 def _get_default_session():
     """A session."""
-    return session._session
+    return session.current
 
 
 def _reset_default_graph():

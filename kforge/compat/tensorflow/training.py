@@ -4,7 +4,7 @@ import contextlib
 
 from ... import backend as K
 from ...optimizers import schedules
-from ...variable import update
+from ...variable import record_update
 from .flow import group
 from .scopes import GraphKeys, add_to_collection, trainable_variables
 from .values import convert
@@ -108,7 +108,7 @@ class ExponentialMovingAverage:
                 self._averages[variable] = average
                 add_to_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, variable)
             average = self._averages[variable]
-            moves.append(update("sub", average, (1.0 - decay) * (average - variable)))
+            moves.append(record_update("sub", average, (1.0 - decay) * (average - variable)))
         return group(*moves)
 
     def average(self, var):

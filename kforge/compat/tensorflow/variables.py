@@ -3,13 +3,14 @@
 import torch
 
 from ... import backend as K
-from ... import config, initializers, lowering, symbolic
+from ... import config, initializers, symbolic
 from ... import variable as variables
 from ...backend import session
 from ...backend.random import set_graph_seed, stream
 from ...backend.values import mixed_shape, sizes
 from ...dimensions import GraphShape
 from ...dtypes import torch_dtype
+from ...variable import record_update
 from ..arguments import is_own_call
 from . import segments
 from .flow import group, no_op
@@ -110,7 +111,7 @@ class Variable(variables.Variable, metaclass=_VariableType):
             value = K.eval(value)
         value = K.eval(convert(value, dtype))
         name = "/".join(filter(None, (config.scope(), name or "Variable")))
-        name = session._session.graph.unique(name)
+        name = session.current.graph.unique(name)
         super().__init__(torch.as_tensor(value), name, bool(trainable), constraint=constraint)
         self.initial_value = value
 
@@ -158,7 +159,7 @@ def placeholder_with_default(input, shape):
 
 def _change(kind):
     def change(ref, value):
-        return lowering.update(kind, ref, convert(value, ref.dtype))
+        return record_update(kind, ref, convert(value, ref.dtype))
 
     change.__doc__ = f"An operation that changes a variable: `{kind}`."
     return change
@@ -172,7 +173,7 @@ def _scatter(name):
         indices = convert(indices)
         indices = indices if name.startswith("nd_") else indices.unsqueeze(-1)
         change = getattr(segments, f"tensor_scatter_{name.removeprefix('nd_')}")
-        return lowering.update("assign", ref, change(K.identity(ref), indices, updates))
+        return record_update("assign", ref, change(K.identity(ref), indices, updates))
 
     scatter.__name__ = scatter.__qualname__ = f"scatter_{name}"
     scatter.__doc__ = f"An operation that changes slices of a variable: `{name}`."
