@@ -11,6 +11,10 @@ class TensorShape(tuple):
 
     __slots__ = ()
 
+    def __new__(cls, sizes=()):
+        kinds = (Dimension, _UnknownDimension)
+        return super().__new__(cls, [n.value if isinstance(n, kinds) else n for n in sizes])
+
     def as_list(self):
         """The dimensions as a list of int or None."""
         return [*tuple.__iter__(self)]

@@ -250,8 +250,8 @@ class KerasTensor(Symbolic):
 
     def set_shape(self, shape):
         """Declares sizes that inference did not find."""
-        known = self.shape
-        self._keras_shape = tuple(k if s is None else s for s, k in zip(shape, known))
+        pairs = zip(TensorShape(shape).as_list(), self.shape.as_list())
+        self._keras_shape = [known if size is None else size for size, known in pairs]
         self.probes = probe_pair(self._declared, self.torch_dtype)
 
     def __repr__(self):

@@ -8,6 +8,7 @@ import torch
 
 from kforge import backend as K
 from kforge import lowering
+from kforge.dimensions import TensorShape
 from kforge.symbolic import NeedsValue, as_tensor, placeholder
 
 
@@ -142,6 +143,13 @@ def test_unknown_sizes_make_unknown_sizes():
     for size in (rows * 2, 2 * rows, rows // 2, columns + rows, columns - rows, rows % 2):
         assert size.value is None
     assert columns * 2 == 6
+
+
+def test_a_shape_is_declared_by_that_of_another_tensor():
+    t = x(None, None)
+    t.set_shape(x(None, 3).get_shape())
+    assert t.shape == (None, 3)
+    assert TensorShape(x(None, 3).get_shape()) == (None, 3)
 
 
 def test_shapes_are_put_together_and_compared():
