@@ -33,9 +33,11 @@ _streams = {}
 # with, which has many digits, or the last that was taken from NumPy's stream.
 _unchosen = [torch.initial_seed() if torch.initial_seed() >= 2**32 else None]
 
-# The seed of torch's stream that a script chose for TensorFlow's graph, and NumPy's state when the
-# process began: as long as it is that, no script has chosen it.
+# The seed that a script chose for TensorFlow's graph, where it also is that of torch's stream; the
+# seeds of the graph's operations; and NumPy's state when the process began: as long as it is that,
+# no script has chosen it.
 _of_graph = [None]
+_of_operations = torch.Generator()
 _BEGAN = np.random.get_state()[1]
 
 
@@ -48,6 +50,15 @@ def set_graph_seed(seed):
     philox.set_graph_seed(seed)
     if seed is not None:
         torch.manual_seed(seed)
+        _of_operations.manual_seed(seed)
+
+
+def operation_seed(seed=None):
+    """The seed of an operation of TensorFlow's: without one the next of the graph, if that has a
+    seed. NumPy's stream is left alone then; only Keras draws from it."""
+    if seed is None and _of_graph[0] is not None and not symbolic.is_executing():
+        return torch.randint(2**31, (), generator=_of_operations).item()
+    return seed
 
 
 def forget_streams():

@@ -71,3 +71,12 @@ def test_colours(tf, run):
     np.testing.assert_allclose(hue[..., 1:], run(tf.image.rgb_to_hsv(values))[..., 1:], atol=1e-5)
     gray = run(tf.image.random_saturation(values, 0.0, 1e-6))
     assert np.ptp(gray, -1).max() < 1e-5
+
+
+def test_operations_of_a_seeded_graph_leave_numpys_stream_alone(tf):
+    np.random.seed(3)
+    untouched = np.random.get_state()[1:3]
+    tf.set_random_seed(1)
+    tf.Session().run([tf.random_normal([2]), tf.random_shuffle(tf.range(3))])
+    for a, b in zip(untouched, np.random.get_state()[1:3]):
+        np.testing.assert_array_equal(a, b)

@@ -5,7 +5,7 @@ import math
 import torch
 
 from ... import backend as K
-from ...backend.random import stream
+from ...backend.random import operation_seed, stream
 from ...backend.values import mixed_shape, sizes
 from .arrays import pad, slice
 from .flow import cond
@@ -228,8 +228,12 @@ def _flip_at_random(flip):
     def random_flip(image, seed=None):
         x = tensor(image)
         if len(x.shape) == 3:
-            return cond(K.random_uniform((), seed=seed) < 0.5, lambda: flip(x), lambda: x)
-        chance = K.random_uniform([K.shape(x)[0], 1, 1, 1], dtype="float32", seed=seed)
+            return cond(
+                K.random_uniform((), seed=operation_seed(seed)) < 0.5, lambda: flip(x), lambda: x
+            )
+        chance = K.random_uniform(
+            [K.shape(x)[0], 1, 1, 1], dtype="float32", seed=operation_seed(seed)
+        )
         return torch.where(chance < 0.5, flip(x), x)
 
     random_flip.__doc__ = f"Each image as `{flip.__name__}` gives it, or as it is, by chance."
@@ -241,7 +245,7 @@ random_flip_up_down = _flip_at_random(flip_up_down)
 
 
 def _between(low, high, seed):
-    return K.random_uniform((), low, high, dtype="float32", seed=seed)
+    return K.random_uniform((), low, high, dtype="float32", seed=operation_seed(seed))
 
 
 def random_brightness(image, max_delta, seed=None):
@@ -266,7 +270,7 @@ def random_saturation(image, lower, upper, seed=None):
 
 def random_crop(value, size, seed=None):
     """A part of a tensor that has this size, at a place drawn evenly."""
-    return apply(_crop, tensor(value), mixed_shape(known(size)), stream(seed))
+    return apply(_crop, tensor(value), mixed_shape(known(size)), stream(operation_seed(seed)))
 
 
 def _crop(x, size, generator):

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from ... import backend as K
+from ...backend.random import operation_seed
 from . import numeric
 from .numeric import log_sigmoid, sigmoid, softplus, tanh
 from .spatial import FORMATS
@@ -250,12 +251,12 @@ def dropout(x, keep_prob=None, noise_shape=None, seed=None, rate=None):
         rate = 0.0 if keep_prob is None else 1.0 - keep_prob
     if not isinstance(rate, float):
         return _dropout_by_tensor(tensor(x), rate, noise_shape, seed)
-    return K.dropout(x, rate, noise_shape, seed)
+    return K.dropout(x, rate, noise_shape, operation_seed(seed))
 
 
 def _dropout_by_tensor(x, rate, noise_shape, seed):
     shape = K.shape(x) if noise_shape is None else noise_shape
-    keep = torch.ge(K.random_uniform(shape, dtype="float32", seed=seed), rate)
+    keep = torch.ge(K.random_uniform(shape, dtype="float32", seed=operation_seed(seed)), rate)
     return x * K.cast(keep, x.dtype) / (1 - rate)
 
 

@@ -5,7 +5,7 @@ from collections import namedtuple
 import torch
 
 from ... import backend as K
-from ...backend.random import stream
+from ...backend.random import operation_seed, stream
 from . import nn
 from .values import apply, convert, tensor
 
@@ -32,7 +32,7 @@ def uniform_candidate_sampler(true_classes, num_true, num_sampled, unique, range
 
 def _sampled(chances, true_classes, count, unique, seed):
     true = K.cast(convert(true_classes), "int64")
-    drawn = apply(_draw, K.constant(chances.numpy()), count, unique, stream(seed))
+    drawn = apply(_draw, K.constant(chances.numpy()), count, unique, stream(operation_seed(seed)))
     # Without repetition the true count is random; this is its usual approximation.
     expected = -torch.expm1(count * torch.log1p(-chances)) if unique else count * chances
     expected = K.constant(expected.numpy())

@@ -6,7 +6,7 @@ from ... import backend as K
 from ... import config, initializers, symbolic
 from ... import variable as variables
 from ...backend import session
-from ...backend.random import set_graph_seed, stream
+from ...backend.random import operation_seed, set_graph_seed, stream
 from ...backend.values import mixed_shape, sizes
 from ...dimensions import GraphShape
 from ...dtypes import torch_dtype
@@ -229,17 +229,19 @@ def set_random_seed(seed):
 
 def random_normal(shape, mean=0.0, stddev=1.0, dtype="float32", seed=None):
     """Normally distributed values."""
-    return K.random_normal(_shape(shape), mean, stddev, dtype, seed)
+    return K.random_normal(_shape(shape), mean, stddev, dtype, operation_seed(seed))
 
 
 def random_uniform(shape, minval=0, maxval=None, dtype="float32", seed=None):
     """Values evenly distributed in [minval, maxval)."""
-    return K.random_uniform(_shape(shape), minval, 1 if maxval is None else maxval, dtype, seed)
+    return K.random_uniform(
+        _shape(shape), minval, 1 if maxval is None else maxval, dtype, operation_seed(seed)
+    )
 
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype="float32", seed=None):
     """Normally distributed values, none further than two standard deviations from the mean."""
-    return K.truncated_normal(_shape(shape), mean, stddev, dtype, seed)
+    return K.truncated_normal(_shape(shape), mean, stddev, dtype, operation_seed(seed))
 
 
 def _shape(shape):
@@ -248,7 +250,7 @@ def _shape(shape):
 
 def random_shuffle(value, seed=None):
     """The slices of a tensor along axis 0 in a random order."""
-    return apply(_shuffle, convert(value), stream(seed))
+    return apply(_shuffle, convert(value), stream(operation_seed(seed)))
 
 
 def _shuffle(x, generator):
@@ -266,7 +268,7 @@ def random_gamma(shape, alpha, beta=None, dtype="float32", seed=None):
     alpha = convert(alpha, dtype)
     rate = K.ones_like(alpha) if beta is None else convert(beta, dtype)
     alpha = alpha + K.zeros_like(rate)
-    shape, generator = mixed_shape(known(shape)), stream(seed)
+    shape, generator = mixed_shape(known(shape)), stream(operation_seed(seed))
     return apply(_gamma, alpha, shape, generator) / rate
 
 
@@ -277,7 +279,9 @@ def _gamma(alpha, shape, generator):
 
 def random_poisson(lam, shape, dtype="float32", seed=None):
     """Values with Poisson distributions: (*shape, *shape of `lam`)."""
-    draw = apply(_poisson, convert(lam, dtype), mixed_shape(known(shape)), stream(seed))
+    draw = apply(
+        _poisson, convert(lam, dtype), mixed_shape(known(shape)), stream(operation_seed(seed))
+    )
     return K.stop_gradient(draw)
 
 
@@ -287,7 +291,7 @@ def _poisson(lam, shape, generator):
 
 def multinomial(logits, num_samples, seed=None, output_dtype="int64"):
     """Classes drawn with the probabilities that the softmax of logits gives."""
-    draw = apply(_multinomial, tensor(logits), num_samples, stream(seed))
+    draw = apply(_multinomial, tensor(logits), num_samples, stream(operation_seed(seed)))
     return K.cast(draw, output_dtype)
 
 
