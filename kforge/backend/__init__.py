@@ -22,6 +22,12 @@ from ..config import (
 from ..config import check_data_format as normalize_data_format
 from .control import *
 from .conv import *
+from .conv import (
+    _preprocess_conv1d_input,
+    _preprocess_conv2d_input,
+    _preprocess_conv3d_input,
+    _preprocess_padding,
+)
 from .ctc import *
 from .loops import *
 from .math import *

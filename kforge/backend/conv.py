@@ -35,6 +35,27 @@ def _depthwise_kernel(kernel):
     return torch.permute(kernel, (last - 1, last, *range(last - 1))).flatten(0, 1).unsqueeze(1)
 
 
+def _preprocess_padding(padding):
+    """What TensorFlow calls a padding, for scripts that call it by themselves."""
+    if padding not in ("same", "valid"):
+        raise ValueError(f"Invalid padding: {padding!r}. Expected 'same' or 'valid'.")
+    return padding.upper()
+
+
+def _input_for_tensorflow(x, data_format, force_transpose=False):
+    """(`x` with its channels last, what TensorFlow calls that format)."""
+    if data_format not in ("channels_first", "channels_last"):
+        raise ValueError(f"Unknown data_format: {data_format!r}")
+    x = tensor(x)
+    if data_format == "channels_first":
+        x = torch.movedim(x, 1, -1)
+    return x, {3: "NWC", 4: "NHWC", 5: "NDHWC"}[len(x.shape)]
+
+
+_preprocess_conv1d_input = _preprocess_conv2d_input = _input_for_tensorflow
+_preprocess_conv3d_input = _input_for_tensorflow
+
+
 def conv1d(x, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """Convolution of sequences; "causal" padding keeps outputs from seeing later steps."""
     return spatial.conv(

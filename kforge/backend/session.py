@@ -17,6 +17,7 @@ from ..symbolic import KerasTensor, Symbolic, as_tensor, executing
 from ..trees import leaves, map_leaves
 from ..variable import Variable, forget_variables, record_update, to_numpy
 from . import random
+from .own_gradients import replacing_gradients
 from .values import as_list, scalar_or_array, tensor
 from .variables import sparse
 
@@ -295,6 +296,11 @@ class Graph:
                 "`kforge.saving.export.to_onnx` or `model.save`."
             )
         raise AttributeError(f"'Graph' object has no attribute {name!r}")
+
+    def gradient_override_map(self, op_type_map):
+        """Within this context, operations that are recorded have other gradients: {TensorFlow's
+        kind of operation: the name of a gradient that `tf.RegisterGradient` registered}."""
+        return replacing_gradients(op_type_map)
 
     def finalize(self):
         """Changes nothing."""

@@ -30,6 +30,8 @@ def tensor(x, dtype=None):
     """`x` if it is a tensor, else NumPy or Python data as one: symbolic outside execution."""
     if isinstance(x, (torch.Tensor, Symbolic)):
         return x
+    if x is None:  # a gradient, maybe, that does not exist
+        raise ValueError("None values not supported: expected a tensor, or what makes one.")
     value = as_tensor(x, dtype)
     if isinstance(value, Symbolic):  # a list that holds symbolic tensors
         return value
@@ -41,7 +43,7 @@ def given_tensor(x, giver):
     """`x`, which a function of the user's, `giver`, gave, as a tensor; else `ValueError`."""
     try:
         return tensor(x)
-    except TypeError:
+    except (TypeError, ValueError):
         raise ValueError(
             f"{giver} gave {x!r}; expected a tensor, with a value for each sample or one for all. "
             "Is a `return` missing?"

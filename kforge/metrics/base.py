@@ -174,10 +174,11 @@ class Reduce(Metric):
             self.count = self.add_weight("count")
 
     def update_state(self, values, sample_weight=None):
-        """Adds values."""
+        """Adds values. One number for a batch has no steps that a mask could weigh."""
         values, weights = cast(values, self.dtype), None
         self.is_of_batches = not len(values.shape)
-        if sample_weight is not None:
+        is_by_step = len(getattr(sample_weight, "shape", ())) > 1
+        if sample_weight is not None and not (self.is_of_batches and is_by_step):
             values, weights = weigh(values, sample_weight)
         self.total.assign_add(torch.sum(values))
         if self.reduction == Reduction.WEIGHTED_MEAN and weights is not None:

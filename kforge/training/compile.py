@@ -11,12 +11,13 @@ from ..compat.arguments import user_level
 from ..probes import probe_pair
 from ..registry import is_own
 from ..symbolic import KerasTensor
-from ..variable import recorded
+from ..variable import is_update, recorded
 from ..weighting import masked_weights
 
 __all__ = [
     "Compiled",
     "Endpoint",
+    "learned_weights",
     "metrics_of",
     "per_output",
     "prepare_loss_weights",
@@ -67,7 +68,7 @@ class Compiled:
     def __init__(self, model, loss, metrics_, loss_weights, sample_weight_mode, weighted, targets):
         self.model = model
         names, outputs = model.output_names, model.outputs
-        self.trainable = list(model.trainable_weights)
+        self.trainable = learned_weights(model)
         chosen = per_output(loss, names, "loss")
         if isinstance(loss, dict):
             _warn_of_missing([n for n, fn in zip(names, chosen) if fn is None])
@@ -248,6 +249,13 @@ def _endpoint_loss(endpoint, sample_weight):
         arguments = (endpoint.target, endpoint.output), {"sample_weight": sample_weight}
         found = opaque.attempt(loss, *arguments)
     return found, torch.mean(found) if len(found.shape) else found
+
+
+def learned_weights(model):
+    """The trainable weights, without the attributes of a layer that the layer itself updates: these
+    are statistics, which were no weights at all before Keras 2.3."""
+    moved = {node.op.args[1] for node in model.updates if is_update(node)}
+    return [w for w in model.trainable_weights if w not in moved or w.initial is not None]
 
 
 def _probe_like(target, output):

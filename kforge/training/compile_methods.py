@@ -4,7 +4,7 @@ import dataclasses
 import warnings
 
 from .. import optimizers
-from .compile import Compiled
+from .compile import Compiled, learned_weights
 from .data import model_device
 from .feeds import Feeds
 from .gathering import Gathering
@@ -131,7 +131,7 @@ class CompileMethods(Feeds):
         return self._functions["predict"]
 
     def _warn_if_trainable_changed(self):
-        if {id(w) for w in self.trainable_weights} != {id(w) for w in self._compiled.trainable}:
+        if set(map(id, learned_weights(self))) != set(map(id, self._compiled.trainable)):
             warnings.warn(
                 "Discrepancy between trainable weights and collected trainable weights, did you "
                 "set `model.trainable` without calling `model.compile` after?",

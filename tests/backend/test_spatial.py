@@ -164,3 +164,11 @@ def lowering_of(function):
     """The code that a function of images is lowered to."""
     p = K.placeholder((None, 6, 9, 2))
     return lowering.lower([function(p)], [p]).module.code
+
+
+def test_inputs_as_tensorflow_takes_them():
+    x, name = K._preprocess_conv2d_input(K.placeholder((None, 3, 8, 9)), "channels_first")
+    assert tuple(x.shape) == (None, 8, 9, 3) and name == "NHWC"
+    assert K._preprocess_padding("same") == "SAME"
+    with pytest.raises(ValueError, match="full"):
+        K._preprocess_padding("full")

@@ -196,3 +196,34 @@ def test_layers_frozen_after_their_model_was_nested_keep_moving_as_in_keras(nest
     model = nest(whole)
     model.layers[0].trainable = False
     assert statistics_move(model, whole) == (False, False)
+
+
+class Counted(Layer):
+    """Doubles, and counts the steps in a variable that is no weight by `add_weight`."""
+
+    def build(self, input_shape):
+        self.steps, self.slope = K.variable(0.0), K.variable(2.0)
+        self.built = True
+
+    def call(self, inputs):
+        self.add_update([K.update_add(self.steps, 1.0)], inputs)
+        return inputs * self.slope * (1.0 + K.stop_gradient(self.steps) * 0.0)
+
+
+def test_what_a_layer_updates_itself_is_not_trained():
+    model = Sequential([Counted(input_shape=(1,))])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, batch_size=2, epochs=2, verbose=0)
+    layer = model.layers[0]
+    assert K.get_value(layer.steps) == 6 and K.get_value(layer.slope) < 2
+
+
+def test_a_metric_that_is_one_number_is_not_masked():
+    model = Sequential([L.Masking(input_shape=(3, 1)), Dense(1, kernel_initializer="ones")])
+
+    def share_of_positives(y_true, y_pred):
+        return K.mean(K.cast(K.greater(y_pred, 0.0), "float32"))
+
+    model.compile("sgd", "mse", metrics=[share_of_positives])
+    x = np.array([[[1.0], [-1.0], [0.0]], [[2.0], [0.0], [0.0]]])
+    assert model.evaluate(x, x, verbose=0)[1] == pytest.approx(2 / 6)

@@ -73,7 +73,7 @@ MODULES = {
     "python.framework.dtypes": "dtypes",
     "python.framework.errors": "errors",
     "python.framework.errors_impl": "errors",
-    "python.framework.ops": "root",
+    "python.framework.ops": "root python.framework.ops",
     "python.framework.tensor_shape": "root",
     "python.layers": "",
     "python.layers.base": "layers",

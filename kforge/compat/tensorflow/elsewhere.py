@@ -12,7 +12,6 @@ _SLIM = "build the network of `keras.layers` or `tf.layers`; `keras.applications
 
 _ADVICE = {
     "GraphDef": _FROZEN,
-    "RegisterGradient": "`tf.custom_gradient` gives a function a gradient of its own",
     "TFRecordReader": _RECORDS,
     "contrib.crf": "write the forward algorithm with `K.rnn`, or use a layer of the script's own",
     "contrib.eager": "`tf.GradientTape` and `tf.function` run code at once",

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from ... import symbolic
+from ...backend.own_gradients import OwnGradient
 from ...devices import current_device
 from ...dtypes import torch_dtype
-from ...trees import map_leaves
 from .values import apply, convert, recorded
 
 __all__ = ["custom_gradient", "numpy_function", "py_func"]
@@ -79,20 +79,4 @@ class _Custom:
         self.function = function
 
     def __call__(self, *tensors):
-        return _OwnGradient.apply(self.function, *tensors)
-
-
-class _OwnGradient(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, function, *tensors):
-        with symbolic.executing():
-            found, ctx.gradient = function(*tensors)
-        found = tuple(found) if isinstance(found, (list, tuple)) else found
-        # A result that is an argument has to be a tensor of its own.
-        return map_leaves(lambda x: x.view_as(x), found)
-
-    @staticmethod
-    def backward(ctx, *grads):
-        with symbolic.executing():
-            found = ctx.gradient(*grads)
-        return None, *(found if isinstance(found, (list, tuple)) else [found])
+        return OwnGradient.apply(self.function, *tensors)

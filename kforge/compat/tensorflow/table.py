@@ -7,7 +7,7 @@ import types
 import torch
 
 from ... import dimensions
-from ...backend import session
+from ...backend import own_gradients, session
 from ...dtypes import DType, torch_dtype
 from ...optimizers import graph
 from . import (
@@ -131,6 +131,7 @@ TABLES = {
         "InteractiveSession": session.Session,
         "mod": numeric.floormod,
         "newaxis": None,
+        "RegisterGradient": own_gradients.RegisterGradient,
         "reset_default_graph": _reset_default_graph,
         "Session": session.Session,
         "TensorShape": dimensions.GraphShape,
@@ -188,6 +189,7 @@ TABLES = {
         "depthwise_conv2d_native": spatial.depthwise_conv2d,
         "embedding_lookup_sparse": sparse.embedding_lookup_sparse,
     },
+    "python.framework.ops": {"_gradient_registry": own_gradients.registry},
     "random": _RANDOM,
     "sets": {**_of(sets, "set_intersection", "intersection=set_intersection")},
     "signal": _of(spectra),
