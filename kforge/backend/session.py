@@ -264,7 +264,7 @@ class Graph:
     """Stands for TensorFlow's graph: every operation knows what it depends on by itself.
 
     It keeps what has a name there: `collections`, the variables and layers that may be used again,
-    `named`, and the `scope` of such names.
+    `named`, and the `scope` of such names; `opened` counts the scopes that were opened in it.
     """
 
     _OF_TENSORFLOW = ("as_graph_def", "get_operation_by_name", "get_operations")
@@ -272,7 +272,7 @@ class Graph:
 
     def __init__(self):
         self.collections, self.named, self.used = {}, {}, {}
-        self.scope = None
+        self.scope, self.opened = None, {}
 
     def unique(self, name):
         """`name`, with a number if this graph had it before."""

@@ -2,12 +2,19 @@
 
 from ... import backend as K
 from ... import initializers, regularizers
-from ...backend import session
 from . import nn
 from .arrays import one_hot
-from .layers import FUNCTIONS, batch_normalization, dropout
+from .layers import FUNCTIONS, batch_normalization, dropout, made
 from .numeric import add_n
-from .scopes import GraphKeys, add_to_collection, get_collection, get_variable, variable_scope
+from .scopes import (
+    GraphKeys,
+    add_to_collection,
+    free_name,
+    get_collection,
+    get_collection_ref,
+    get_variable,
+    variable_scope,
+)
 from .spatial import FORMATS
 from .values import convert, tensor
 
@@ -58,10 +65,73 @@ def apply_regularization(regularizer, weights_list=None):
     return add_n(losses) if losses else convert(0.0)
 
 
-def _then(found, normalizer_fn, normalizer_params, activation_fn):
-    if normalizer_fn is not None:
-        found = normalizer_fn(found, **(normalizer_params or {}))
-    return found if activation_fn is None else activation_fn(found)
+# ---- what all layers have in common ------------------------------------------------------------
+
+_ROLES = {"kernel": "weights", "bias": "biases"}  # as dictionaries of collections call them
+_ROLES |= {name: name for name in ("beta", "gamma", "moving_mean", "moving_variance")}
+
+
+def _names(collections):
+    return [collections] if isinstance(collections, str) else list(collections or ())
+
+
+def _collect_variables(collections, variables):
+    """Adds `variables`, {role: variable}, to collections: names, or {role: names}."""
+    for role, variable in variables.items():
+        chosen = collections.get(role) if isinstance(collections, dict) else collections
+        for name in _names(chosen) if variable is not None else ():
+            if not any(v is variable for v in get_collection(name)):
+                add_to_collection(name, variable)
+
+
+def _variables_of(layer):
+    return {role: getattr(layer, attribute, None) for attribute, role in _ROLES.items()}
+
+
+def _finished(found, activation_fn, collections):
+    """`found`, activated, which then is in `collections` too."""
+    found = found if activation_fn is None else activation_fn(found)
+    for name in _names(collections):
+        add_to_collection(name, found)
+    return found
+
+
+def _scope_name(scope, default):
+    return getattr(scope, "name", scope) or free_name(default)
+
+
+def _keras_format(data_format):
+    return None if data_format is None else FORMATS[data_format]
+
+
+# ---- layers with weights -----------------------------------------------------------------------
+
+
+def _weighted(function, default, given, **own):
+    """What a function of `tf.layers` gives for the arguments `given` of one here, and its `own`."""
+    name, normalizer = _scope_name(given["scope"], default), given["normalizer_fn"]
+    found = FUNCTIONS[function](
+        given["inputs"],
+        given["num_outputs"],
+        **own,
+        use_bias=given["biases_initializer"] is not None and normalizer is None,
+        kernel_initializer=given["weights_initializer"] or xavier_initializer(),
+        kernel_regularizer=given["weights_regularizer"],
+        bias_initializer=given["biases_initializer"],
+        bias_regularizer=given["biases_regularizer"],
+        trainable=given["trainable"],
+        name=name,
+        reuse=given["reuse"],
+    )
+    layer = made(name)
+    for role, variable in _variables_of(layer).items():
+        if variable is not None:
+            variable.name = f"{layer.name}/{role}:0"
+    _collect_variables(given["variables_collections"], _variables_of(layer))
+    if normalizer is not None:
+        with variable_scope(name, reuse=given["reuse"]):
+            found = normalizer(found, **(given["normalizer_params"] or {}))
+    return _finished(found, given["activation_fn"], given["outputs_collections"])
 
 
 def fully_connected(
@@ -81,20 +151,7 @@ def fully_connected(
     scope=None,
 ):
     """A dense layer, ReLU unless `activation_fn` is something else."""
-    found = FUNCTIONS["dense"](
-        inputs,
-        num_outputs,
-        None,
-        biases_initializer is not None and normalizer_fn is None,
-        kernel_initializer=weights_initializer or xavier_initializer(),
-        kernel_regularizer=weights_regularizer,
-        bias_initializer=biases_initializer,
-        bias_regularizer=biases_regularizer,
-        trainable=trainable,
-        name=_scope_name(scope, "fully_connected"),
-        reuse=reuse,
-    )
-    return _then(found, normalizer_fn, normalizer_params, activation_fn)
+    return _weighted("dense", "fully_connected", locals())
 
 
 def linear(inputs, num_outputs, activation_fn=None, **settings):
@@ -102,7 +159,9 @@ def linear(inputs, num_outputs, activation_fn=None, **settings):
     return fully_connected(inputs, num_outputs, activation_fn, **settings)
 
 
-def _convolution(function):
+def _convolution(functions):
+    """A convolution; `functions` of `tf.layers` has one for each number of axes of the input."""
+
     def convolution(
         inputs,
         num_outputs,
@@ -124,47 +183,27 @@ def _convolution(function):
         trainable=True,
         scope=None,
     ):
-        found = FUNCTIONS[function](
-            inputs,
-            num_outputs,
-            kernel_size,
+        given = locals()
+        rank = len(tensor(inputs).shape)
+        if rank not in functions:
+            raise ValueError(f"A convolution of {rank} axes; expected one of {sorted(functions)}.")
+        return _weighted(
+            functions[rank],
+            "Conv",
+            given,
+            kernel_size=kernel_size,
             strides=stride,
             padding=padding,
             data_format=_keras_format(data_format),
             dilation_rate=rate,
-            use_bias=biases_initializer is not None and normalizer_fn is None,
-            kernel_initializer=weights_initializer or xavier_initializer(),
-            kernel_regularizer=weights_regularizer,
-            bias_initializer=biases_initializer,
-            bias_regularizer=biases_regularizer,
-            trainable=trainable,
-            name=_scope_name(scope, "Conv"),
-            reuse=reuse,
         )
-        return _then(found, normalizer_fn, normalizer_params, activation_fn)
 
-    convolution.__doc__ = f"`tf.layers.{function}`, ReLU unless `activation_fn` is something else."
+    names = ", ".join(f"`tf.layers.{name}`" for name in functions.values())
+    convolution.__doc__ = f"{names}, ReLU unless `activation_fn` is something else."
     return convolution
 
 
-def _scope_name(scope, default):
-    return getattr(scope, "name", scope) or session.current.graph.unique(default)
-
-
-def _keras_format(data_format):
-    return None if data_format is None else FORMATS[data_format]
-
-
-def _pooling(function):
-    def pooling(
-        inputs, kernel_size, stride=2, padding="VALID", data_format=None,
-        outputs_collections=None, scope=None,
-    ):  # fmt: skip
-        data_format = _keras_format(data_format)
-        return FUNCTIONS[function](inputs, kernel_size, stride, padding, data_format)
-
-    pooling.__doc__ = f"`tf.layers.{function}`."
-    return pooling
+# ---- normalization -----------------------------------------------------------------------------
 
 
 def batch_norm(
@@ -191,7 +230,8 @@ def batch_norm(
     """`tf.layers.batch_normalization`; with updates_collections=None it updates by itself."""
     if batch_weights is not None or zero_debias_moving_mean:
         raise ValueError("batch_norm: batch_weights and zero_debias_moving_mean are not offered.")
-    updates = get_collection(GraphKeys.UPDATE_OPS)
+    name, updates = _scope_name(scope, "BatchNorm"), get_collection_ref(GraphKeys.UPDATE_OPS)
+    known = len(updates)
     found = batch_normalization(
         inputs,
         1 if data_format == "NCHW" else -1,
@@ -201,27 +241,39 @@ def batch_norm(
         scale,
         training=is_training,
         trainable=trainable,
-        name=_scope_name(scope, "BatchNorm"),
+        name=name,
         reuse=reuse,
         **{f"{k}_initializer": v for k, v in (param_initializers or {}).items()},
         **{f"{k}_regularizer": v for k, v in (param_regularizers or {}).items()},
     )
+    _collect_variables(variables_collections, _variables_of(made(name)))
     if updates_collections is None:
-        new = get_collection(GraphKeys.UPDATE_OPS)[len(updates) :]
-        with K.control_dependencies(new):
+        with K.control_dependencies(updates[known:]):
             found = K.identity(found)
-    return found if activation_fn is None else activation_fn(found)
+    elif updates_collections != GraphKeys.UPDATE_OPS:
+        new, updates[known:] = updates[known:], []
+        for collection in _names(updates_collections):
+            get_collection_ref(collection).extend(new)
+    return _finished(found, activation_fn, outputs_collections)
 
 
-def _normalized(inputs, axes, center, scale, epsilon, activation_fn, reuse, scope, default):
-    x = tensor(inputs)
-    shape = [x.shape[-1]]
-    with variable_scope(scope, default, reuse=reuse):
-        beta = get_variable("beta", shape, initializer=initializers.Zeros()) if center else None
-        gamma = get_variable("gamma", shape, initializer=initializers.Ones()) if scale else None
+def _normalized(x, axes, epsilon, shape, around, default, given):
+    """`x` normalized over `axes`, with parameters of `shape` that show as `around`."""
+    initial = {"beta": initializers.Zeros(), "gamma": initializers.Ones()}
+    initial |= given.get("param_initializers") or {}
+    wanted = [name for name, use in (("beta", "center"), ("gamma", "scale")) if given[use]]
+    with variable_scope(given["scope"], default, reuse=given["reuse"]):
+        found = {
+            name: get_variable(name, shape, None, initial[name], trainable=given["trainable"])
+            for name in wanted
+        }
+    _collect_variables(given["variables_collections"], found)
+    beta, gamma = (
+        K.reshape(found[name], around) if name in found else None for name in ("beta", "gamma")
+    )
     mean, variance = nn.moments(x, axes, keepdims=True)
     found = nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
-    return found if activation_fn is None else activation_fn(found)
+    return _finished(found, given["activation_fn"], given["outputs_collections"])
 
 
 def layer_norm(
@@ -237,10 +289,17 @@ def layer_norm(
     begin_params_axis=-1,
     scope=None,
 ):
-    """Each sample with mean 0 and variance 1 (Ba et al., 2016)."""
-    rank = len(tensor(inputs).shape)
-    axes = list(range(begin_norm_axis % rank, rank))
-    return _normalized(inputs, axes, center, scale, 1e-12, activation_fn, reuse, scope, "LayerNorm")
+    """Each sample with mean 0 and variance 1 (Ba et al., 2016), over the axes from
+    `begin_norm_axis`; the axes from `begin_params_axis` have parameters."""
+    given, x = locals(), tensor(inputs)
+    rank = len(x.shape)
+    if not (-rank <= begin_norm_axis < rank and -rank <= begin_params_axis < rank):
+        raise ValueError(
+            f"layer_norm: begin_norm_axis={begin_norm_axis} and begin_params_axis="
+            f"{begin_params_axis} must be axes of the input, which has {rank}."
+        )
+    axes, shape = list(range(begin_norm_axis % rank, rank)), x.shape[begin_params_axis % rank :]
+    return _normalized(x, axes, 1e-12, shape, shape, "LayerNorm", given)
 
 
 def instance_norm(
@@ -258,33 +317,66 @@ def instance_norm(
     scope=None,
 ):
     """Each channel of each sample with mean 0 and variance 1 (Ulyanov et al., 2016)."""
-    if data_format != "NHWC":
-        raise ValueError(f"instance_norm: data_format={data_format!r}; expected 'NHWC'.")
-    axes = list(range(1, len(tensor(inputs).shape) - 1))
-    return _normalized(
-        inputs, axes, center, scale, epsilon, activation_fn, reuse, scope, "InstanceNorm"
-    )
+    given, x = locals(), tensor(inputs)
+    rank = len(x.shape)
+    channels = {"NHWC": rank - 1, "NCHW": 1}[data_format]
+    axes = [axis for axis in range(1, rank) if axis != channels]
+    around = [-1 if axis == channels else 1 for axis in range(rank)]
+    return _normalized(x, axes, epsilon, [x.shape[channels]], around, "InstanceNorm", given)
+
+
+# ---- layers without weights --------------------------------------------------------------------
+
+
+def _pooling(function):
+    def pooling(
+        inputs, kernel_size, stride=2, padding="VALID", data_format=None,
+        outputs_collections=None, scope=None,
+    ):  # fmt: skip
+        data_format = _keras_format(data_format)
+        found = FUNCTIONS[function](inputs, kernel_size, stride, padding, data_format)
+        return _finished(found, None, outputs_collections)
+
+    pooling.__doc__ = f"`tf.layers.{function}`."
+    return pooling
 
 
 def _contrib_dropout(
     inputs, keep_prob=0.5, noise_shape=None, is_training=True, outputs_collections=None, scope=None
 ):
     """Elements set to 0, all but a part `keep_prob`, if `is_training`."""
-    return dropout(inputs, 1.0 - keep_prob, noise_shape, training=is_training)
+    found = dropout(inputs, 1.0 - keep_prob, noise_shape, training=is_training)
+    return _finished(found, None, outputs_collections)
 
+
+def _flatten(inputs, outputs_collections=None, scope=None):
+    """Samples as vectors."""
+    return _finished(FUNCTIONS["flatten"](inputs), None, outputs_collections)
+
+
+def one_hot_encoding(
+    labels, num_classes, on_value=1.0, off_value=0.0, outputs_collections=None, scope=None
+):
+    """`tf.one_hot`."""
+    found = one_hot(labels, num_classes, on_value, off_value)
+    return _finished(found, None, outputs_collections)
+
+
+_CONV = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
 
 CONTRIB = {
     "apply_regularization": apply_regularization,
     "avg_pool2d": _pooling("average_pooling2d"),
     "batch_norm": batch_norm,
     "bias_add": nn.bias_add,
-    "conv2d": _convolution("conv2d"),
-    "convolution2d": _convolution("conv2d"),
-    "convolution": _convolution("conv2d"),
-    "conv2d_transpose": _convolution("conv2d_transpose"),
-    "conv3d": _convolution("conv3d"),
+    "conv1d": _convolution({3: "conv1d"}),
+    "conv2d": _convolution({4: "conv2d"}),
+    "convolution2d": _convolution({4: "conv2d"}),
+    "convolution": _convolution(_CONV),
+    "conv2d_transpose": _convolution({4: "conv2d_transpose"}),
+    "conv3d": _convolution({5: "conv3d"}),
     "dropout": _contrib_dropout,
-    "flatten": FUNCTIONS["flatten"],
+    "flatten": _flatten,
     "fully_connected": fully_connected,
     "instance_norm": instance_norm,
     "l1_l2_regularizer": l1_l2_regularizer,
@@ -293,7 +385,7 @@ CONTRIB = {
     "layer_norm": layer_norm,
     "linear": linear,
     "max_pool2d": _pooling("max_pooling2d"),
-    "one_hot_encoding": one_hot,
+    "one_hot_encoding": one_hot_encoding,
     "relu": fully_connected,
     "sum_regularizer": sum_regularizer,
     "variance_scaling_initializer": variance_scaling_initializer,

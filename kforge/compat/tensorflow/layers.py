@@ -8,10 +8,10 @@ from ...backend import session
 from ...variable import record_update
 from . import nn
 from .flow import cond
-from .scopes import GraphKeys, add_to_collection, get_variable_scope
+from .scopes import GraphKeys, add_to_collection, free_name, get_variable_scope, open_scope
 from .values import tensor
 
-__all__ = ["CLASSES", "FUNCTIONS"]
+__all__ = ["CLASSES", "FUNCTIONS", "made"]
 
 
 # ---- layers by name -----------------------------------------------------------------------------
@@ -20,8 +20,7 @@ __all__ = ["CLASSES", "FUNCTIONS"]
 def _layer(make, default, name, reuse):
     """The layer of this name in the scope around, made by ``make(name)`` where there is none."""
     graph, scope = session.current.graph, get_variable_scope()
-    prefix = scope.original_name_scope
-    full = prefix + name if name else graph.unique(prefix + default)
+    full = open_scope(name or free_name(default))
     reuse = reuse or scope.reuse
     found = graph.named.get(("layer", full))
     if found is not None and not reuse:
@@ -36,6 +35,11 @@ def _layer(make, default, name, reuse):
     return found
 
 
+def made(name):
+    """The layer that a function made, or used again, under a name in the scope around."""
+    return session.current.graph.named["layer", get_variable_scope().original_name_scope + name]
+
+
 def _function(cls, default):
     """The function of `tf.layers` for a class of Keras."""
     taken = list(inspect.signature(cls.__init__).parameters)[1:]
@@ -46,6 +50,8 @@ def _function(cls, default):
         if isinstance(kwargs.get("padding"), str):
             kwargs["padding"] = kwargs["padding"].lower()
         kwargs = {k: _in_kerass_terms(k, v) for k, v in kwargs.items()}
+        if "kernel_initializer" not in taken:  # nothing to use again
+            return cls(name=open_scope(name or free_name(default)), **kwargs)(tensor(inputs))
         layer = _layer(
             lambda full: cls(name=full, trainable=trainable, **kwargs), default, name, reuse
         )
@@ -82,13 +88,20 @@ _NAMES = {
     "conv3d": "Conv3D",
     "conv3d_transpose": "Conv3DTranspose",
     "dense": "Dense",
-    "flatten": "Flatten",
     "max_pooling1d": "MaxPooling1D",
     "max_pooling2d": "MaxPooling2D",
     "max_pooling3d": "MaxPooling3D",
     "separable_conv1d": "SeparableConv1D",
     "separable_conv2d": "SeparableConv2D",
 }
+
+
+def flatten(inputs, name=None, data_format="channels_last"):
+    """Samples as vectors: each one's elements in a row."""
+    x = tensor(inputs)
+    if len(x.shape) < 3:
+        return K.identity(x if len(x.shape) == 2 else K.expand_dims(x), name)
+    return keras_layers.Flatten(data_format, name=name)(x)
 
 
 def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=None):
@@ -183,7 +196,7 @@ def _normalized(x, layer, training):
 
 CLASSES = {
     name: getattr(keras_layers, name)
-    for name in (*_NAMES.values(), "BatchNormalization", "Dropout", "InputSpec", "Layer")
+    for name in (*_NAMES.values(), "Flatten", "BatchNormalization", "Dropout", "InputSpec", "Layer")
 }
 FUNCTIONS = {name: _function(getattr(keras_layers, cls), name) for name, cls in _NAMES.items()}
-FUNCTIONS |= {"batch_normalization": batch_normalization, "dropout": dropout}
+FUNCTIONS |= {"batch_normalization": batch_normalization, "dropout": dropout, "flatten": flatten}

@@ -1,6 +1,7 @@
 """Variables by name: scopes, `get_variable`, collections, the count of steps."""
 
 import contextlib
+import itertools
 import re
 
 import numpy as np
@@ -104,6 +105,27 @@ def get_variable_scope():
     return graph.scope
 
 
+def free_name(default):
+    """`default`, with a number if a scope of that name was opened in the scope around."""
+    opened, prefix = session.current.graph.opened, get_variable_scope().original_name_scope
+    numbered = itertools.chain([default], (f"{default}_{i}" for i in itertools.count(1)))
+    return next(name for name in numbered if f"{prefix}{name}" not in opened)
+
+
+def open_scope(name):
+    """The full name of a scope that is opened in the scope around."""
+    full = get_variable_scope().original_name_scope + name
+    session.current.graph.opened[full] = True
+    return full
+
+
+def _close_within(name):
+    """Names are free again in a scope that was left: entered anew, it makes the same ones."""
+    opened = session.current.graph.opened
+    for inner in [full for full in opened if full.startswith(f"{name}/")]:
+        del opened[inner]
+
+
 @contextlib.contextmanager
 def variable_scope(
     name_or_scope=None,
@@ -130,9 +152,8 @@ def variable_scope(
     if isinstance(name_or_scope, VariableScope):
         name, own, given = name_or_scope.name, name_or_scope.name, name_or_scope
     else:
-        own = name_or_scope or graph.unique(f"{outer.original_name_scope}{default_name}")
-        own = own if name_or_scope else own.rpartition("/")[2]
-        name, given = f"{outer.original_name_scope}{own}", outer
+        own = name_or_scope or free_name(default_name)
+        name, given = open_scope(own), outer
     inner = VariableScope(
         name,
         reuse or given.reuse or outer.reuse,
@@ -146,6 +167,7 @@ def variable_scope(
             yield inner
     finally:
         graph.scope = outer
+        _close_within(name)
 
 
 def variable_op_scope(values, name_or_scope, default_name=None, **kwargs):
