@@ -83,8 +83,10 @@ def stream(seed):
 
 def _follow_numpy():
     if _follows_numpy():
-        _unchosen[0] = (_seed_of(np.random) + 10**7 * (_of_graph[0] or 0)) % 2**63
-        torch.manual_seed(_unchosen[0])
+        seed = _seed_of(np.random)
+        if torch.initial_seed() != _of_graph[0]:
+            _unchosen[0] = seed
+            torch.manual_seed(seed)
 
 
 def _follows_numpy():
@@ -95,8 +97,14 @@ def _follows_numpy():
     return chosen == _unchosen[0]
 
 
-def _seed_of(numbers):
-    return numbers.randint(10**7)  # as many seeds as Keras chose from, to draw as Keras does
+def _seed_of(numbers, most=10**7):
+    return numbers.randint(most)  # as many seeds as Keras chose from, to draw as Keras does
+
+
+def pass_over_number(most):
+    """Draws the number below `most` that Keras draws here from NumPy's stream, to no effect."""
+    if not symbolic.is_executing() and _follows_numpy():
+        _seed_of(np.random, most)
 
 
 def numpy_stream(seed=None):

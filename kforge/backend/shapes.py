@@ -13,6 +13,7 @@ from ..devices import current_device
 from ..dtypes import torch_dtype
 from ..symbolic import Symbolic, declared
 from ..trees import leaves
+from .random import pass_over_number
 from .spatial import resize
 from .values import apply, mixed_shape, recorded, sizes, tensor
 from .variables import cast, constant, is_sparse, to_dense
@@ -85,6 +86,7 @@ def flatten(x):
 def batch_flatten(x):
     """Two axes: the batch, and all the rest."""
     x = tensor(x)
+    pass_over_number(10**4)
     return torch.flatten(x, 1) if len(x.shape) > 1 else x.unsqueeze(1)
 
 

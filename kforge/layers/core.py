@@ -213,7 +213,7 @@ class Flatten(Layer):
     def call(self, inputs):
         if self.data_format == "channels_first":
             inputs = torch.movedim(inputs, 1, -1)
-        return torch.flatten(inputs, 1)
+        return K.batch_flatten(inputs)
 
 
 class Reshape(Layer):

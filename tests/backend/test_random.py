@@ -5,6 +5,7 @@ import torch
 from kforge import backend as K
 from kforge.backend import random
 from kforge.initializers import glorot_uniform
+from kforge.layers import Dense, Dropout, Flatten, Input, Permute
 
 DRAWS = {
     "random_normal": lambda seed=None: K.random_normal((50, 40), 1.0, 2.0, seed=seed),
@@ -106,6 +107,20 @@ def test_first_weights_of_a_graph_seed_and_numpys_are_tensorflows(first, monkeyp
     K.clear_session()  # a new graph, which has no seed
     np.random.seed(1)
     np.testing.assert_allclose(first_weight(), 0.84509647, rtol=1e-6)
+
+
+def test_numpys_stream_is_where_keras_leaves_it(monkeypatch):
+    monkeypatch.setattr(random, "_unchosen", [torch.initial_seed()])
+    x = Input((3, 2))
+    for make, wanted in (
+        (lambda: Flatten()(x), 0.07072488),
+        (lambda: Dense(2)(Flatten()(x)), 0.70814782),
+        (lambda: Dropout(0.5)(x), 0.07072488),
+        (lambda: Permute((2, 1))(x), 0.5507979),
+    ):
+        np.random.seed(3)
+        make()
+        np.testing.assert_allclose(np.random.rand(), wanted, rtol=1e-6)
 
 
 def test_a_graph_seed_alone_makes_first_weights_repeatable(monkeypatch):

@@ -563,10 +563,36 @@ def test_images_are_scaled_to_the_range_of_their_type(tf):
     assert tf.Session().run(found).tolist() == [0, 76, 255]
 
 
+def test_gradients_that_stop(tf):
+    import keras
+
+    x = tf.placeholder("float32", [None, 2])
+    h = keras.layers.Dense(2, kernel_initializer="ones")(x)
+    square = h**2
+    y = tf.reduce_sum(square * x)
+    given = np.array([[1.0, 2.0], [0.5, -1.0]], "float32")
+    sums = given.sum(1, keepdims=True)
+    cases = [
+        (([h], None), 2 * sums * given),
+        (([x], [h]), np.repeat(sums**2, 2, 1)),  # h is a constant, x is not
+        (([square], [h, square]), given),
+        (([h], [h]), 2 * sums * given),
+        (([x], [x]), sums**2 + (2 * sums * given).sum(1, keepdims=True)),  # x has no sources
+    ]
+    for (xs, stops), wanted in cases:
+        found = tf.gradients(y, xs, stop_gradients=stops)
+        assert found[0].shape.as_list() == [None, 2]
+        np.testing.assert_allclose(tf.Session().run(found, {x: given})[0], wanted, rtol=1e-5)
+    (none,) = tf.gradients(tf.reduce_sum(square), x, stop_gradients=[h])
+    assert none is None
+    weights = tf.gradients(square, h, grad_ys=[2 * h], stop_gradients=h)
+    np.testing.assert_allclose(
+        tf.Session().run(weights, {x: given})[0], np.repeat(4 * sums**2, 2, 1), rtol=1e-5
+    )
+
+
 def test_arguments_without_a_meaning_here_are_refused(tf):
     x = tf.constant([1.0])
-    with pytest.raises(NotImplementedError, match=r"apply `tf.stop_gradient`"):
-        tf.gradients(x * 2, x, stop_gradients=[x])
     with pytest.raises(ValueError, match=r"\(2, None, 0\); only \(2, None, -1\)"):
         tf.signal.dct(x, axis=0)
     with pytest.raises(NotImplementedError, match="zeros elsewhere"):

@@ -6,7 +6,7 @@ import types
 import torch
 
 from ...dimensions import GraphShape
-from . import VERSION, arrays, flow, numeric, system, variables
+from . import VERSION, arrays, flow, numeric, system
 from .values import convert, known
 
 __all__ = ["ALIASES", "TYPES", "keras_export"]
@@ -43,19 +43,6 @@ def _arg(function):
 
     call.__doc__ = f"`{function.__name__}`, whose axis is called dimension."
     return call
-
-
-def hessians(ys, xs):
-    """Second derivatives of the sum of `ys` for each of `xs`: (*shape of x, *shape of x)."""
-    several = isinstance(xs, (list, tuple))
-    found = []
-    for x in xs if several else [xs]:
-        (gradient,) = variables.gradients(ys, [x])
-        shape = [*x.shape]
-        flat = gradient.reshape([-1])
-        rows = [variables.gradients(flat[i], [x])[0] for i in range(flat.shape[0])]
-        found.append(torch.stack(rows).reshape([*shape, *shape]))
-    return found
 
 
 def identity_n(input):
@@ -99,7 +86,6 @@ ALIASES = {
     "disable_v2_behavior": _nothing,
     "disable_v2_tensorshape": _nothing,
     "enable_resource_variables": _nothing,
-    "hessians": hessians,
     "identity_n": identity_n,
     "inv": numeric.reciprocal,
     "mul": numeric.multiply,

@@ -27,7 +27,6 @@ __all__ = [
     "global_variables_initializer",
     "glorot_normal_initializer",
     "glorot_uniform_initializer",
-    "gradients",
     "initialize_all_variables",
     "is_tensor",
     "local_variables_initializer",
@@ -197,23 +196,6 @@ tables_initializer = global_variables_initializer
 def variables_initializer(var_list):
     """An operation that sets variables made by `tf.Variable` to their initial values."""
     return group(*(v.initializer for v in var_list if hasattr(v, "initial_value")))
-
-
-def gradients(ys, xs, grad_ys=None, colocate_gradients_with_ops=False, stop_gradients=None):
-    """Gradients of the sum of `ys` for each of `xs`, None where nothing connects them.
-
-    Raises `NotImplementedError` for `stop_gradients`: use `tf.stop_gradient` in the graph.
-    """
-    if stop_gradients:
-        raise NotImplementedError(
-            "tf.gradients has no `stop_gradients` here: apply `tf.stop_gradient` to these tensors "
-            "where `ys` are computed from them."
-        )
-    ys = list(ys) if isinstance(ys, (list, tuple)) else [ys]
-    if grad_ys is not None:
-        weights = list(grad_ys) if isinstance(grad_ys, (list, tuple)) else [grad_ys]
-        ys = [K.sum(y * K.stop_gradient(tensor(g))) for y, g in zip(ys, weights)]
-    return K.gradients(ys, xs)
 
 
 # ---- random -------------------------------------------------------------------------------------
