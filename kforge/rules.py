@@ -88,7 +88,7 @@ def _tuple(value, rank):
     *(torch.relu, F.relu, F.relu6, F.leaky_relu, F.elu, F.selu, F.silu, F.gelu),
     *(F.softplus, F.softsign, torch.sigmoid, torch.tanh, torch.exp, torch.log, torch.sqrt),
     *(torch.rsqrt, torch.square, torch.abs, torch.sign, torch.neg, operator.neg, operator.abs),
-    *(torch.sin, torch.cos, torch.round, torch.clamp, torch.dropout),
+    *(torch.sin, torch.cos, torch.round, torch.floor, torch.ceil, torch.clamp, torch.dropout),
     *(torch.softmax, torch.log_softmax, F.softmax, F.log_softmax, torch.logit),
 )
 def _same(x, *settings, **others):
@@ -120,14 +120,34 @@ def _broadcast(dtype, *operands):
     return _like(whole[0], dtype) if whole else _new(shape, dtype)
 
 
+@_rule(torch.layer_norm, F.layer_norm)
+def _normalized(x, *settings):
+    return _like(x)
+
+
+@_rule(torch.isfinite, torch.isnan, torch.isinf)
+def _kind_of_number(x):
+    return _like(x, torch.bool)
+
+
+@_rule(operator.truediv, torch.true_divide, torch.pow, operator.pow)
+def _division(a, b):
+    dtype = torch.result_type(a, b)
+    return _broadcast(dtype, a, b) if dtype.is_floating_point else None
+
+
 @_rule(
-    *(operator.add, operator.sub, operator.mul, operator.truediv, torch.add, torch.sub),
-    *(torch.mul, torch.true_divide, torch.maximum, torch.minimum, torch.pow, operator.pow),
-    *(torch.remainder, operator.mod),
+    *(operator.add, operator.sub, operator.mul, torch.add, torch.sub, torch.mul),
+    *(torch.maximum, torch.minimum, torch.remainder, operator.mod),
 )
 def _arithmetic(a, b):
     dtype = torch.result_type(a, b)
-    return _broadcast(dtype, a, b) if dtype.is_floating_point else None
+    return None if dtype is torch.bool else _broadcast(dtype, a, b)
+
+
+@_rule(torch.lerp)
+def _between(a, b, weight):
+    return _broadcast(a.dtype, a, b, weight) if a.dtype is b.dtype else None
 
 
 @_rule(
@@ -167,10 +187,27 @@ def _reduced(x, dim, keepdim, dtype):
     return _new([1 if i in dims else n for i, n in kept], dtype)
 
 
-@_rule(torch.sum, torch.mean, torch.amax, torch.amin, torch.logsumexp)
+@_rule(torch.index_add)
+def _index_add(x, dim, index, source, **settings):
+    return _like(x) if source.dtype is x.dtype and source.ndim == x.ndim else None
+
+
+@_rule(torch.cumsum, torch.cumprod)
+def _running(x, dim, dtype=None):
+    fits = x.dtype.is_floating_point and dtype in (None, x.dtype) and -x.dim() <= dim < x.dim()
+    return _like(x) if fits else None
+
+
+@_rule(torch.mean, torch.amax, torch.amin, torch.logsumexp)
 def _reduction(x, dim=None, keepdim=False, dtype=None):
     if x.dtype.is_floating_point and dtype in (None, x.dtype):
         return _reduced(x, dim, keepdim, x.dtype)
+
+
+@_rule(torch.sum, torch.prod)
+def _total(x, dim=None, keepdim=False, dtype=None):
+    whole = not (x.dtype.is_floating_point or x.dtype.is_complex)
+    return _reduced(x, dim, keepdim, dtype or (torch.int64 if whole else x.dtype))
 
 
 @_rule(torch.any, torch.all)
@@ -200,6 +237,22 @@ def _stack(tensors, dim=0):
     return _cat([x.unsqueeze(dim) for x in tensors], dim)
 
 
+@_rule(torch.Tensor.repeat)
+def _repeat(x, *sizes):
+    sizes = sizes[0] if isinstance(sizes[0], (list, tuple)) else sizes
+    shape = (*(1,) * (len(sizes) - x.ndim), *x.shape)
+    return _new([n * k for n, k in zip(shape, sizes, strict=True)], x.dtype)
+
+
+@_rule(torch.gather)
+def _gather(x, dim, index):
+    other = [i != dim % x.ndim for i in range(x.ndim)]
+    fits = x.ndim == index.ndim and all(
+        a <= b for a, b, o in zip(index.shape, x.shape, other, strict=True) if o
+    )
+    return _new(index.shape, x.dtype) if fits else None
+
+
 # ---- products and windows ---------------------------------------------------------------------
 
 
@@ -214,6 +267,18 @@ def _matmul(a, b):
     if min(a.ndim, b.ndim) > 1 and a.shape[-1] == b.shape[-2] and a.dtype is b.dtype:
         batch = _common_shape([a.shape[:-2], b.shape[:-2]])
         return _new((*batch, a.shape[-2], b.shape[-1]), a.dtype)
+
+
+@_rule(torch.einsum)
+def _einsum(equation, *operands):
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    sizes = {}
+    for letters, x in zip(inputs.split(","), operands, strict=True):
+        for letter, size in zip(letters, x.shape, strict=True):
+            if sizes.setdefault(letter, size) != size or x.dtype is not operands[0].dtype:
+                return None
+    known = output and all(letter.isalpha() for letter in sizes) and set(output) <= set(sizes)
+    return _new([sizes[letter] for letter in output], operands[0].dtype) if known else None
 
 
 def _windows(x, window, stride, padding, dilation, ceil=False):
@@ -281,7 +346,7 @@ def _embedding(weight, indices):
 
 
 @_rule(F.embedding)
-def _lookup(indices, weight):
+def _lookup(indices, weight, **settings):
     return _embedding(weight, indices)
 
 

@@ -42,6 +42,26 @@ CASES = [
     (operator.add, WHOLE, WHOLE),
     (operator.add, WHOLE, 0.5),
     (operator.truediv, WHOLE, WHOLE),
+    (operator.mul, FLAGS, 201),
+    (operator.mul, WHOLE, 3),
+    (operator.sub, WHOLE, WHOLE[:1].int()),
+    (torch.maximum, FLAGS, FLAGS),
+    (torch.lerp, MATRIX, MATRIX, MATRIX[:1]),
+    (torch.isfinite, MATRIX),
+    (torch.floor, MATRIX),
+    (F.layer_norm, IMAGE, [9, 8], x(9, 8), x(9, 8), 1e-3),
+    (torch.cumsum, MATRIX, -1),
+    (torch.cumsum, WHOLE, 0),
+    (torch.sum, FLAGS, -1),
+    (torch.prod, MATRIX, 1),
+    (torch.index_add, MATRIX, 0, WHOLE[:, 0], MATRIX),
+    (torch.Tensor.repeat, MATRIX, [2, 1, 3]),
+    (torch.Tensor.repeat, MATRIX, 2, 3),
+    (torch.gather, MATRIX, -1, WHOLE[:2, :2] % 3),
+    (torch.einsum, "bij, bjk -> bik", x(2, 3, 4), x(2, 4, 5)),
+    (torch.einsum, "bi,nio->bno", MATRIX, x(2, 4, 5)),
+    (torch.einsum, "...i,ij", MATRIX, x(4, 5)),
+    (torch.einsum, "ij->", MATRIX),
     (operator.mul, MATRIX.half(), MATRIX),
     (torch.add, MATRIX, x(1)[0]),
     (operator.gt, MATRIX, 0),
@@ -138,6 +158,8 @@ def test_gradients_flow_through_smooth_operations_and_no_others(case):
         (torch.conv2d, (IMAGE, x(6, 4, 30, 3)), "Kernel size"),
         (torch.max_pool2d, (IMAGE, 20, 20), "too small"),
         (torch.sum, (MATRIX, 5), "out of range|Dimension"),
+        (torch.einsum, ("ij,jk->ik", MATRIX, MATRIX), "does not broadcast"),
+        (torch.gather, (MATRIX, 0, x(3, 9, dtype=torch.int64)), "to be smaller than|Size does not"),
     ],
 )
 def test_what_does_not_fit_is_said_by_the_operation(func, args, message):
@@ -176,6 +198,16 @@ model.fit(np.ones((4, 5)), np.ones((4, 1)), verbose=0)
 model = kforge.Sequential([L.TimeDistributed(L.Dense(1), input_shape=(3, 4))])
 model.compile("sgd", "mse", sample_weight_mode="temporal")
 model.fit(np.ones((4, 3, 4)), np.ones((4, 3, 1)), sample_weight=np.ones((4, 3)), verbose=0)
+model = kforge.Sequential([
+    L.LocallyConnected1D(3, 2, input_shape=(5, 2)), L.GaussianNoise(0.1), L.LayerNormalization(),
+    L.Flatten(), L.Highway(), L.Dense(3, activation="softmax"),
+])
+metrics = ["top_k_categorical_accuracy", kforge.metrics.AUC(), kforge.metrics.Precision()]
+model.compile("nadam", "mse", metrics)
+model.fit(np.ones((4, 5, 2)), np.eye(3)[[0, 1, 2, 0]], verbose=0)
+L.UpSampling2D(interpolation="bilinear")(L.Input((8, 8, 3)))
+L.Dot(1)([L.Input((8, 3)), L.Input((8, 3))])
+K.batch_dot(K.placeholder((None, 3, 4)), K.one_hot(K.placeholder((None, 4), dtype="int32"), 5))
 w, x = K.variable(np.ones((4, 2))), K.placeholder((None, 4))
 K.function([x], K.gradients(K.mean(K.square(K.dot(x, w))), [x, w]))([np.ones((3, 4))])
 print(sorted({"torch._dynamo", "sympy"} & set(sys.modules)))

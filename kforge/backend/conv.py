@@ -170,5 +170,6 @@ def _local_conv(x, kernel, window, strides, data_format):
     seen = spatial.patches(x, window, strides, data_format)
     positions = seen.shape[1 : rank + 1]
     seen = seen.flatten(rank + 1).flatten(1, rank)
-    out = torch.einsum("bpi,pio->bpo", seen, kernel).unflatten(1, tuple(positions))
+    out = torch.matmul(seen.transpose(0, 1), kernel).transpose(0, 1)
+    out = out.unflatten(1, tuple(positions))
     return spatial.channels_last(spatial.channels_first(out, "channels_last"), data_format)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .. import symbolic
+from .. import rules, symbolic
 from ..config import check_data_format
 from ..devices import current_device
 from ..dtypes import torch_dtype
@@ -246,6 +246,12 @@ def one_hot(indices, num_classes):
 def _one_hot(indices, num_classes, dtype):
     classes = torch.arange(num_classes, device=indices.device, dtype=torch_dtype(indices.dtype))
     return indices.unsqueeze(-1).eq(classes).to(dtype)
+
+
+rules.register(
+    _one_hot,
+    lambda indices, classes, dtype: indices.new_empty((*indices.shape, classes), dtype=dtype),
+)
 
 
 # ---- padding and resizing ---------------------------------------------------------------------

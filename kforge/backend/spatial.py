@@ -14,6 +14,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from .. import rules
 from ..config import check_data_format
 from ..symbolic import Symbolic, record
 from .values import apply
@@ -303,3 +304,10 @@ def _bilinear(x, factors):
         F.pad(x, (0, 1, 0, 1), "replicate"), size, mode="bilinear", align_corners=True
     )
     return x[:, :, :-1, :-1]
+
+
+def _enlarged(x, factors):
+    return x.new_empty((*x.shape[:2], *(n * f for n, f in zip(x.shape[2:], factors))))
+
+
+rules.register(_bilinear, _enlarged)

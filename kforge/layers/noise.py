@@ -13,8 +13,9 @@ __all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
 
 
 def _normal_like(x, mean, stddev, generator):
-    noise = torch.empty_like(x)
-    return noise if x.is_meta else noise.normal_(mean, stddev, generator=generator)
+    if x.is_meta:
+        return x.new_empty(x.shape)
+    return torch.empty_like(x).normal_(mean, stddev, generator=generator)
 
 
 class _Noise(Layer):
