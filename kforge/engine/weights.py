@@ -60,6 +60,13 @@ class WeightHolder:
         self._track(variable)
         return variable
 
+    def _add_parameter(self, name, shape, of=None, layout=None, **others):
+        """A weight with the initializer, regularizer and constraint that the layer's arguments
+        `OF_initializer`, ... say; `of` is `name` unless given. `others` come before them."""
+        kinds = ("initializer", "regularizer", "constraint")
+        settings = {kind: getattr(self, f"{of or name}_{kind}") for kind in kinds}
+        return self.add_weight(name, shape, layout=layout, **{**settings, **others})
+
     def _track(self, variable):
         """Counts a variable among the layer's own weights, unless it is one of them already."""
         if not any(w is variable for w in (*self._trainable_weights, *self._non_trainable_weights)):

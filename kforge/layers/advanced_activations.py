@@ -65,13 +65,7 @@ class PReLU(_Activation):
                 f"Layer {self.name}: sizes must be known along axes that are not in `shared_axes`="
                 f"{self.shared_axes}; got the shape {tuple(input_shape)}."
             )
-        self.alpha = self.add_weight(
-            "alpha",
-            shape,
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = self._add_parameter("alpha", shape)
         axes = {i: n for i, n in enumerate(input_shape) if i and i not in shared}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
         self.built = True

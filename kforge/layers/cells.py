@@ -12,11 +12,11 @@ from ..backend.random import new_seed
 from ..backend.values import apply
 from ..engine import Layer
 from ..symbolic import as_tensor, is_executing, record
-from ..variable import GateOrder, Permuted, in_layout
+from ..variable import GateOrder, in_layout
+from .core import MATRIX
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell"]
 
-MATRIX = Permuted(1, 0)  # Keras: (in, gates * units); torch: (gates * units, in)
 # torch's GRU has its gates as r, z, n; Keras as z, r, h.
 GRU_MATRIX, GRU_BIAS = GateOrder(1, 0, 2), GateOrder(1, 0, 2, transpose=False)
 
@@ -61,27 +61,17 @@ class _Cell(Layer):
 
     def build(self, input_shape):
         of_inputs = input_shape[0] if isinstance(input_shape, list) else input_shape
-        for name, shape in zip(("kernel", "recurrent_kernel"), self._kernel_shapes(of_inputs)):
-            prefix = name.replace("_kernel", "")
-            weight = self.add_weight(
-                name,
-                shape,
-                initializer=self._each_gate(getattr(self, f"{prefix}_initializer"), name),
-                regularizer=getattr(self, f"{prefix}_regularizer"),
-                constraint=getattr(self, f"{prefix}_constraint"),
-                layout=self.layouts[0],
-            )
-            setattr(self, name, weight)
+        shape, recurrent_shape = self._kernel_shapes(of_inputs)
+        matrices, biases = self.layouts
+        self.kernel = self._add_parameter("kernel", shape, layout=matrices)
+        initializer = self._for_each_gate(self.recurrent_initializer)
+        self.recurrent_kernel = self._add_parameter(
+            "recurrent_kernel", recurrent_shape, "recurrent", matrices, initializer=initializer
+        )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(
-                "bias",
-                self._bias_shape(),
-                initializer=self._initial_bias,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                layout=self.layouts[1],
-            )
+            shape, initializer = self._bias_shape(), self._initial_bias
+            self.bias = self._add_parameter("bias", shape, layout=biases, initializer=initializer)
         self.built = True
 
     def __getattr__(self, name):
@@ -100,9 +90,9 @@ class _Cell(Layer):
         width = self.units * self.gates
         return (input_shape[-1], width), (self.units, width)
 
-    def _each_gate(self, initializer, name):
-        """The initializer; of a recurrent kernel, `Identity` is one for each gate."""
-        if name != "recurrent_kernel" or not isinstance(initializer, initializers.Identity):
+    def _for_each_gate(self, initializer):
+        """The initializer of a recurrent kernel, of which `Identity` means one for each gate."""
+        if not isinstance(initializer, initializers.Identity):
             return initializer
 
         def identities(shape, dtype=None):

@@ -161,37 +161,24 @@ class _Conv(_Spatial):
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
         return channels
 
-    def _add_kernel(self, name, shape, layout, kind="kernel"):
-        return self.add_weight(
-            name,
-            shape,
-            initializer=getattr(self, f"{kind}_initializer"),
-            regularizer=getattr(self, f"{kind}_regularizer"),
-            constraint=getattr(self, f"{kind}_constraint"),
-            layout=layout,
-        )
-
     def _end_build(self, outputs):
-        self.bias = self._add_kernel("bias", (outputs,), None, "bias") if self.use_bias else None
+        self.bias = self._add_parameter("bias", (outputs,)) if self.use_bias else None
         self.built = True
 
     def build(self, input_shape):
         channels = self._begin_build(input_shape)
         shape = (*self.kernel_size, channels, self.filters)
-        self.kernel = self._add_kernel("kernel", shape, KERNELS[self.rank])
+        self.kernel = self._add_parameter("kernel", shape, layout=KERNELS[self.rank])
         self._end_build(self.filters)
+
+    @property
+    def _settings(self):
+        """What functions of `backend.spatial` take after inputs, kernel and bias."""
+        return self.strides, self.padding, self.data_format, self.dilation_rate
 
     def _convolve(self, inputs):
         kernel = in_layout(self.kernel, KERNELS[self.rank])
-        return conv(
-            inputs,
-            kernel,
-            self.bias,
-            self.strides,
-            self.padding,
-            self.data_format,
-            self.dilation_rate,
-        )
+        return conv(inputs, kernel, self.bias, *self._settings)
 
     def call(self, inputs):
         outputs = self._convolve(inputs)
@@ -276,20 +263,12 @@ class _ConvTranspose(_Conv):
     def build(self, input_shape):
         channels = self._begin_build(input_shape)
         shape = (*self.kernel_size, self.filters, channels)
-        self.kernel = self._add_kernel("kernel", shape, KERNELS[self.rank])
+        self.kernel = self._add_parameter("kernel", shape, layout=KERNELS[self.rank])
         self._end_build(self.filters)
 
     def _convolve(self, inputs):
-        return conv_transpose(
-            inputs,
-            in_layout(self.kernel, KERNELS[self.rank]),
-            self.bias,
-            self.strides,
-            self.padding,
-            self.data_format,
-            self.dilation_rate,
-            output_padding=self.output_padding,
-        )
+        kernel, padding = in_layout(self.kernel, KERNELS[self.rank]), self.output_padding
+        return conv_transpose(inputs, kernel, self.bias, *self._settings, output_padding=padding)
 
     def _length(self, axis, size):
         return conv_transpose_length(
@@ -335,21 +314,11 @@ class _Depthwise:
     def _add_depthwise_kernel(self, channels):
         shape = (*self.kernel_size, channels, self.depth_multiplier)
         layout = depthwise_layout(self.depth_multiplier)
-        self.depthwise_kernel = self._add_kernel("depthwise_kernel", shape, layout, "depthwise")
+        self.depthwise_kernel = self._add_parameter("depthwise_kernel", shape, "depthwise", layout)
 
     def _convolve_depthwise(self, inputs, bias=None):
         kernel = in_layout(self.depthwise_kernel, depthwise_layout(self.depth_multiplier))
-        groups = inputs.shape[self._channel_axis]
-        return conv(
-            inputs,
-            kernel,
-            bias,
-            self.strides,
-            self.padding,
-            self.data_format,
-            self.dilation_rate,
-            groups,
-        )
+        return conv(inputs, kernel, bias, *self._settings, inputs.shape[self._channel_axis])
 
 
 class _SeparableConv(_Depthwise, _Conv):
@@ -390,9 +359,8 @@ class _SeparableConv(_Depthwise, _Conv):
         channels = self._begin_build(input_shape)
         self._add_depthwise_kernel(channels)
         shape = (*(1,) * self.rank, channels * self.depth_multiplier, self.filters)
-        self.pointwise_kernel = self._add_kernel(
-            "pointwise_kernel", shape, KERNELS[self.rank], "pointwise"
-        )
+        layout = KERNELS[self.rank]
+        self.pointwise_kernel = self._add_parameter("pointwise_kernel", shape, "pointwise", layout)
         self._end_build(self.filters)
 
     def _convolve(self, inputs):

@@ -70,23 +70,8 @@ class Dense(Layer):
                 f"Layer {self.name}: the last dimension of the inputs must be known, to make the "
                 f"kernel; got the shape {tuple(input_shape)}."
             )
-        self.kernel = self.add_weight(
-            "kernel",
-            (input_dim, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            layout=MATRIX,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                "bias",
-                (self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self.kernel = self._add_parameter("kernel", (input_dim, self.units), layout=MATRIX)
+        self.bias = self._add_parameter("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_dim})
         self.built = True
 

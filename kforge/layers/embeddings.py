@@ -38,13 +38,7 @@ class Embedding(Layer):
         self.supports_masking = mask_zero
 
     def build(self, input_shape):
-        self.embeddings = self.add_weight(
-            "embeddings",
-            (self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        self.embeddings = self._add_parameter("embeddings", (self.input_dim, self.output_dim))
         self.built = True
 
     def compute_mask(self, inputs, mask=None):

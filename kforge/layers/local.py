@@ -75,24 +75,11 @@ class _LocallyConnected(_Spatial):
             shape = (channels, *sizes, self.filters, *outputs)
         else:
             shape = (*sizes, channels, *outputs, self.filters)
-        self.kernel = self.add_weight(
-            "kernel",
-            shape,
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = self._add_parameter("kernel", shape)
         if self.implementation == 2:
             self._mask = self._connections(sizes, outputs)
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                "bias",
-                (*outputs, self.filters),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        shape = (*outputs, self.filters)
+        self.bias = self._add_parameter("bias", shape) if self.use_bias else None
         self.built = True
 
     def _connections(self, sizes, outputs):

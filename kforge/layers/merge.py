@@ -1,5 +1,8 @@
 """Layers with several inputs: element by element, side by side, products."""
 
+import functools
+import operator
+
 import torch
 
 from .. import backend as K
@@ -114,10 +117,7 @@ class _Merge(Layer):
         masks = _given_masks(self, inputs, mask)
         if not masks:
             return None
-        merged = masks[0]
-        for m in masks[1:]:
-            merged = torch.logical_and(merged, m)
-        return merged
+        return functools.reduce(torch.logical_and, masks)
 
 
 def _with_rank(x, rank):
@@ -130,10 +130,7 @@ class Add(_Merge):
     """The sum of the inputs."""
 
     def _merge_function(self, inputs):
-        output = inputs[0]
-        for x in inputs[1:]:
-            output = output + x
-        return output
+        return functools.reduce(operator.add, inputs)
 
 
 class Subtract(_Merge):
@@ -149,10 +146,7 @@ class Multiply(_Merge):
     """The product of the inputs, element by element."""
 
     def _merge_function(self, inputs):
-        output = inputs[0]
-        for x in inputs[1:]:
-            output = output * x
-        return output
+        return functools.reduce(operator.mul, inputs)
 
 
 class Average(Add):
@@ -166,20 +160,14 @@ class Maximum(_Merge):
     """The greatest of the inputs, element by element."""
 
     def _merge_function(self, inputs):
-        output = inputs[0]
-        for x in inputs[1:]:
-            output = K.maximum(output, x)
-        return output
+        return functools.reduce(K.maximum, inputs)
 
 
 class Minimum(_Merge):
     """The smallest of the inputs, element by element."""
 
     def _merge_function(self, inputs):
-        output = inputs[0]
-        for x in inputs[1:]:
-            output = K.minimum(output, x)
-        return output
+        return functools.reduce(K.minimum, inputs)
 
 
 class Concatenate(_Merge):

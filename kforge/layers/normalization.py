@@ -63,15 +63,6 @@ class BatchNormalization(Layer):
             setattr(self, name, statistic)
         self.built = True
 
-    def _add_parameter(self, name, shape):
-        return self.add_weight(
-            name,
-            shape,
-            initializer=getattr(self, f"{name}_initializer"),
-            regularizer=getattr(self, f"{name}_regularizer"),
-            constraint=getattr(self, f"{name}_constraint"),
-        )
-
     def call(self, inputs, training=None):
         rank = len(inputs.shape)
         axis = self.axis % rank
@@ -155,8 +146,6 @@ class LayerNormalization(Layer):
         self.gamma = self._add_parameter("gamma", shape) if self.scale else None
         self.beta = self._add_parameter("beta", shape) if self.center else None
         self.built = True
-
-    _add_parameter = BatchNormalization._add_parameter
 
     def call(self, inputs):
         rank = len(inputs.shape)

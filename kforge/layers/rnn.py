@@ -17,7 +17,7 @@ from ..registry import has_arg
 from ..symbolic import Symbolic
 from ..variable import Variable, record_update
 from .cells import _Cell
-from .stack import StackedRNNCells
+from .stack import StackedRNNCells, output_size_of
 
 __all__ = ["RNN"]
 
@@ -96,8 +96,7 @@ class RNN(Layer):
     def compute_output_shape(self, input_shape):
         shape = _first_shape(input_shape)
         sizes = as_list(self.cell.state_size)
-        size = getattr(self.cell, "output_size", None)
-        output = self._state_shape(sizes[0] if size is None else size, shape)
+        output = self._state_shape(output_size_of(self.cell), shape)
         if self.return_sequences:
             output = (output[0], shape[1], *output[1:])
         if not self.return_state:
@@ -382,8 +381,7 @@ class RNN(Layer):
         if self._num_constants is not None:
             found["num_constants"] = self._num_constants
         if not self._wraps_cell:
-            cell = {"class_name": type(self.cell).__name__, "config": self.cell.get_config()}
-            found["cell"] = cell
+            found["cell"] = layers.serialize(self.cell)
         return found
 
     @classmethod

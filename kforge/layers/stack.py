@@ -7,7 +7,13 @@ from ..engine import Layer
 from ..engine.layer import layers
 from ..registry import has_arg
 
-__all__ = ["StackedRNNCells"]
+__all__ = ["StackedRNNCells", "output_size_of"]
+
+
+def output_size_of(cell):
+    """The size of a cell's output, which is its first state unless the cell says otherwise."""
+    size = getattr(cell, "output_size", None)
+    return as_list(cell.state_size)[0] if size is None else size
 
 
 class StackedRNNCells(Layer):
@@ -51,9 +57,7 @@ class StackedRNNCells(Layer):
     @property
     def output_size(self):
         """Size of the last cell's output."""
-        last = self.cells[-1]
-        size = getattr(last, "output_size", None)
-        return as_list(last.state_size)[0] if size is None else size
+        return output_size_of(self.cells[-1])
 
     def build(self, input_shape):
         shape, *constants = input_shape if isinstance(input_shape, list) else [input_shape]
@@ -62,9 +66,7 @@ class StackedRNNCells(Layer):
                 takes = constants and has_arg(cell.call, "constants")
                 cell.build([shape, *constants] if takes else shape)
                 cell.built = True
-            size = getattr(cell, "output_size", None)
-            size = as_list(cell.state_size)[0] if size is None else size
-            shape = (shape[0], *as_list(size))
+            shape = (shape[0], *as_list(output_size_of(cell)))
         self.built = True
 
     def call(self, inputs, states, constants=None, **kwargs):
@@ -80,9 +82,8 @@ class StackedRNNCells(Layer):
         return inputs, self.in_state_order(new)
 
     def get_config(self):
-        cells = [{"class_name": type(c).__name__, "config": c.get_config()} for c in self.cells]
         order = {"reverse_state_order": True} if self.reverse_state_order else {}
-        return {**self._base_config(), "cells": cells, **order}
+        return {**self._base_config(), "cells": list(map(layers.serialize, self.cells)), **order}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

@@ -46,8 +46,7 @@ class Wrapper(Layer):
 
     def get_config(self):
         found = self._base_config()
-        layer = self.layer
-        found["layer"] = {"class_name": type(layer).__name__, "config": layer.get_config()}
+        found["layer"] = layers.serialize(self.layer)
         more = super().get_config()
         return {**found, **{k: v for k, v in more.items() if k not in found}}
 
