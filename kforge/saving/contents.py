@@ -4,20 +4,14 @@ import math
 
 from ..utils.terminal import printable
 from .text import load_json
-from .weights import saved_layers
+from .weights import saved_layers, weights_of
 
-__all__ = ["copy_weights", "describe", "has_model", "weights_of"]
+__all__ = ["copy_weights", "describe", "has_model"]
 
 
 def has_model(reader):
     """Whether a file has the architecture of a model, not only weights."""
     return reader.text("model_config") is not None
-
-
-def weights_of(reader):
-    """The reader of the group that has the layers."""
-    is_whole = reader.names("layer_names") is None and reader.has("model_weights")
-    return reader.group("model_weights") if is_whole else reader
 
 
 def copy_weights(reader, writer):

@@ -4,14 +4,9 @@ import contextlib
 import os
 
 from . import hdf5, tensors
-from .source import open_source
+from .source import is_path, open_source
 
-__all__ = ["is_path", "is_tensor_path", "open_reader", "open_writer"]
-
-
-def is_path(value):
-    """Whether `value` is a path rather than a file or a group of one."""
-    return isinstance(value, (str, bytes, os.PathLike))
+__all__ = ["is_tensor_path", "open_reader", "open_writer"]
 
 
 def is_tensor_path(value):

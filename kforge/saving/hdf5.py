@@ -19,7 +19,7 @@ from ..utils.io_utils import write_attribute
 from ..utils.terminal import printable
 from .errors import DamagedFileError, UnsafeFileError
 from .heap import Heaps
-from .source import Closing, looks_like, open_source
+from .source import Closing, is_path, looks_like, open_source
 from .stored import Origin, Stored, library
 
 __all__ = ["Reader", "Writer", "is_hdf5", "open_reader", "open_writer"]
@@ -59,7 +59,7 @@ def open_reader(source):
         start, head = _superblock(file, size, label)
         with library(label):
             root = stack.enter_context(h5py.File(file, "r"))
-        own = file if isinstance(source, (str, bytes, os.PathLike)) else None
+        own = file if is_path(source) else None
         origin = Origin(label, size, Heaps(file, size, start, head), own)
         return Reader(root.id, origin, owned=stack.pop_all())
 
@@ -223,10 +223,9 @@ def open_writer(target):
 
     At a path, the new file takes the place of the old one when the block ends without an error.
     """
-
     if is_hdf5(target):
         yield Writer(target)
-    elif isinstance(target, (str, bytes, os.PathLike)):
+    elif is_path(target):
         with atomic_write(target) as file, _new_file(file) as root:
             yield Writer(root)
     elif hasattr(target, "write"):

@@ -4,7 +4,7 @@ import io
 import os
 import stat
 
-__all__ = ["Closing", "looks_like", "open_source"]
+__all__ = ["Closing", "is_path", "looks_like", "open_source"]
 
 # What people have in place of a model file, by its first bytes.
 LOOKALIKES = (
@@ -16,13 +16,18 @@ LOOKALIKES = (
 )
 
 
+def is_path(value):
+    """Whether `value` is a path rather than a file or a group of one."""
+    return isinstance(value, (str, bytes, os.PathLike))
+
+
 def open_source(source, stack):
     """A seekable binary file object for a path or a file object, and a name for messages.
 
     What is opened here is closed with `stack`, a `contextlib.ExitStack`. Raises `OSError` for a
     path that leads to no regular file, `TypeError` for another kind of source.
     """
-    if isinstance(source, (str, bytes, os.PathLike)):
+    if is_path(source):
         path = os.fsdecode(source)
         mode = os.stat(path).st_mode  # before opening: to open a pipe may wait for ever
         if not stat.S_ISREG(mode):

@@ -13,7 +13,7 @@ import numpy as np
 from ..utils.atomic import atomic_write
 from ..utils.terminal import printable
 from .errors import DamagedFileError, UnsafeFileError
-from .source import Closing, looks_like, open_source
+from .source import Closing, is_path, looks_like, open_source
 from .stored import Origin
 from .text import load_json
 
@@ -43,7 +43,7 @@ def open_reader(source):
         size = file.seek(0, os.SEEK_END)
         _check_header(file, size, label)
         with _library(label):
-            if isinstance(source, (str, bytes, os.PathLike)):
+            if is_path(source):
                 opened = safetensors.safe_open(label, framework="pt")
                 contents = _Mapped(stack.enter_context(opened))
             else:

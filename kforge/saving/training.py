@@ -23,10 +23,7 @@ def training_config(model):
         )
         return None
     return {
-        "optimizer_config": {
-            "class_name": type(optimizer).__name__,
-            "config": optimizer.get_config(),
-        },
+        "optimizer_config": optimizers.serialize(optimizer),
         "loss": model.loss,
         "metrics": model._compile_metrics,
         "weighted_metrics": model._compile_weighted_metrics,

@@ -12,8 +12,9 @@ from ..engine.layer import layers as layer_registry
 from ..utils.io_utils import ask_to_proceed_with_overwrite
 from ..variable import to_numpy
 from .errors import FileError
-from .files import is_path, open_reader, open_writer
+from .files import open_reader, open_writer
 from .old_weights import Source, match
+from .source import is_path
 from .text import dump_json
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "save_weights",
     "saved_layers",
     "source_of",
+    "weights_of",
     "write_arrays",
     "write_layers",
 ]
@@ -133,10 +135,7 @@ def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=Fa
         )
     model = model._original
     with open_reader(filepath) as reader:
-        version = reader.text("keras_version")
-        group = reader
-        if reader.names("layer_names") is None and reader.has("model_weights"):
-            group = reader.group("model_weights")
+        version, group = reader.text("keras_version"), weights_of(reader)
         if not model.layers or not any(layer.weights for layer in model.layers):
             raise ValueError(
                 f"Model {model.name!r} has no weights to load into: call it on data, or "
@@ -173,6 +172,12 @@ def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=Fals
         variable.assign(value)
     report.variables = [variable for variable, _ in values]
     return report
+
+
+def weights_of(reader):
+    """The reader of the group that has the layers: the root, or a group of a whole model's file."""
+    is_whole = reader.names("layer_names") is None and reader.has("model_weights")
+    return reader.group("model_weights") if is_whole else reader
 
 
 def saved_layers(reader):
