@@ -30,6 +30,11 @@ __all__ = [
 
 _registry = Registry("activation function")
 
+elu, hard_sigmoid, relu, sigmoid, softplus, softsign, tanh = map(
+    _registry.register,
+    (K.elu, K.hard_sigmoid, K.relu, K.sigmoid, K.softplus, K.softsign, K.tanh),
+)
+
 
 @_registry.register
 def softmax(x, axis=-1):
@@ -44,54 +49,12 @@ def softmax(x, axis=-1):
 
 
 @_registry.register
-def elu(x, alpha=1.0):
-    """`x` where positive, else ``alpha * (exp(x) - 1)`` (https://arxiv.org/abs/1511.07289)."""
-    return K.elu(x, alpha)
-
-
-@_registry.register
 def selu(x):
     """Scaled `elu` that keeps mean and variance, with `lecun_normal` weights.
 
     See https://arxiv.org/abs/1706.02515.
     """
     return F.selu(as_tensor(x))
-
-
-@_registry.register
-def softplus(x):
-    """``log(exp(x) + 1)``."""
-    return K.softplus(x)
-
-
-@_registry.register
-def softsign(x):
-    """``x / (abs(x) + 1)``."""
-    return K.softsign(x)
-
-
-@_registry.register
-def relu(x, alpha=0.0, max_value=None, threshold=0.0):
-    """`x` from `threshold` on, at most `max_value`; below it ``alpha * (x - threshold)``."""
-    return K.relu(x, alpha=alpha, max_value=max_value, threshold=threshold)
-
-
-@_registry.register
-def tanh(x):
-    """Hyperbolic tangent."""
-    return K.tanh(x)
-
-
-@_registry.register
-def sigmoid(x):
-    """``1 / (1 + exp(-x))``."""
-    return K.sigmoid(x)
-
-
-@_registry.register
-def hard_sigmoid(x):
-    """``0.2 * x + 0.5``, clipped to [0, 1]."""
-    return K.hard_sigmoid(x)
 
 
 @_registry.register

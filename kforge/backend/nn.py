@@ -62,7 +62,7 @@ def _is_number(value, number):
 
 
 def elu(x, alpha=1.0):
-    """`x` where positive, else ``alpha * (exp(x) - 1)``."""
+    """`x` where positive, else ``alpha * (exp(x) - 1)`` (https://arxiv.org/abs/1511.07289)."""
     x = tensor(x)
     if isinstance(alpha, numbers.Number):
         return F.elu(x, float(alpha))

@@ -1,5 +1,7 @@
 """Metrics: values that tell how good a model is, and finding them by name."""
 
+# ruff: noqa: F403  (what is public: each module lists what it offers)
+
 from ..losses import (
     MAE,
     MAPE,
@@ -23,160 +25,42 @@ from ..losses import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from .base import (
-    Mean,
-    MeanMetricWrapper,
-    MeanTensor,
-    Metric,
-    Reduce,
-    Sum,
-    registry,
-)
-from .confusion import (
-    AUC,
-    FalseNegatives,
-    FalsePositives,
-    MeanIoU,
-    Precision,
-    Recall,
-    SensitivityAtSpecificity,
-    SensitivitySpecificityBase,
-    SpecificityAtSensitivity,
-    TrueNegatives,
-    TruePositives,
-)
-from .foreign import (
-    ForeignMetric,
-    as_metric,
-)
-from .functions import (
-    Accuracy,
-    BinaryAccuracy,
-    BinaryCrossentropy,
-    CategoricalAccuracy,
-    CategoricalCrossentropy,
-    CategoricalHinge,
-    CosineSimilarity,
-    Hinge,
-    KLDivergence,
-    LogCoshError,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    RootMeanSquaredError,
-    SparseCategoricalAccuracy,
-    SparseCategoricalCrossentropy,
-    SparseTopKCategoricalAccuracy,
-    SquaredHinge,
-    TopKCategoricalAccuracy,
-    accuracy,
-    binary_accuracy,
-    categorical_accuracy,
-    cosine,
-    cosine_proximity,
-    cosine_similarity,
-    sparse_categorical_accuracy,
-    sparse_top_k_categorical_accuracy,
-    top_k_categorical_accuracy,
-)
+from . import base, confusion, foreign, functions
+from .base import *
+from .base import Metric, registry
+from .confusion import *
+from .foreign import *
+from .functions import *
 
-__all__ = [
-    "AUC",
-    "MAE",
-    "MAPE",
-    "MSE",
-    "MSLE",
-    "Accuracy",
-    "BinaryAccuracy",
-    "BinaryCrossentropy",
-    "CategoricalAccuracy",
-    "CategoricalCrossentropy",
-    "CategoricalHinge",
-    "CosineSimilarity",
-    "FalseNegatives",
-    "FalsePositives",
-    "ForeignMetric",
-    "Hinge",
-    "KLDivergence",
-    "LogCoshError",
-    "Mean",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanIoU",
-    "MeanMetricWrapper",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "MeanTensor",
-    "Metric",
-    "Poisson",
-    "Precision",
-    "Recall",
-    "Reduce",
-    "RootMeanSquaredError",
-    "SensitivityAtSpecificity",
-    "SensitivitySpecificityBase",
-    "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy",
-    "SparseTopKCategoricalAccuracy",
-    "SpecificityAtSensitivity",
-    "SquaredHinge",
-    "Sum",
-    "TopKCategoricalAccuracy",
-    "TrueNegatives",
-    "TruePositives",
-    "accuracy",
-    "as_metric",
-    "binary_accuracy",
-    "binary_crossentropy",
-    "categorical_accuracy",
-    "categorical_crossentropy",
-    "categorical_hinge",
-    "clone_metric",
-    "clone_metrics",
-    "cosine",
-    "cosine_proximity",
-    "cosine_similarity",
-    "deserialize",
-    "get",
-    "hinge",
-    "kullback_leibler_divergence",
-    "logcosh",
-    "mae",
-    "mape",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_error",
-    "mean_squared_logarithmic_error",
-    "mse",
-    "msle",
-    "poisson",
-    "serialize",
-    "sparse_categorical_accuracy",
-    "sparse_categorical_crossentropy",
-    "sparse_top_k_categorical_accuracy",
-    "squared_hinge",
-    "top_k_categorical_accuracy",
-]
-
-for _function in (
-    binary_crossentropy,
-    categorical_crossentropy,
-    categorical_hinge,
-    hinge,
-    kullback_leibler_divergence,
-    logcosh,
-    mae,
-    mape,
-    mse,
-    msle,
-    poisson,
-    sparse_categorical_crossentropy,
-    squared_hinge,
-):
-    registry.register(_function)
-registry.alias(mae=mae, MAE=mae, mape=mape, MAPE=mape, mse=mse, MSE=mse, msle=msle, MSLE=msle)
+_LOSSES = {
+    function.__name__: function
+    for function in (
+        binary_crossentropy,
+        categorical_crossentropy,
+        categorical_hinge,
+        hinge,
+        kullback_leibler_divergence,
+        logcosh,
+        mean_absolute_error,
+        mean_absolute_percentage_error,
+        mean_squared_error,
+        mean_squared_logarithmic_error,
+        poisson,
+        sparse_categorical_crossentropy,
+        squared_hinge,
+    )
+}
+_SHORT = {
+    "mae": mae,
+    "MAE": MAE,
+    "mape": mape,
+    "MAPE": MAPE,
+    "mse": mse,
+    "MSE": MSE,
+    "msle": msle,
+    "MSLE": MSLE,
+}
+registry.alias(**_LOSSES, **_SHORT)
 # As tf.keras calls them in its files.
 registry.alias(
     KLD=kullback_leibler_divergence,
@@ -184,6 +68,17 @@ registry.alias(
     kld=kullback_leibler_divergence,
     log_cosh=logcosh,
 )
+
+__all__ = [
+    "clone_metric",
+    "clone_metrics",
+    "deserialize",
+    "get",
+    "serialize",
+    *(name for module in (base, confusion, foreign, functions) for name in module.__all__),
+    *_LOSSES,
+    *_SHORT,
+]
 
 
 def clone_metric(metric):
