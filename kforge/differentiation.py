@@ -8,7 +8,7 @@ from .symbolic import KerasTensor, Op, Symbolic
 from .trees import leaves, map_leaves
 from .variable import Variable, pending_change
 
-__all__ = ["gradients", "sum_gradients", "track"]
+__all__ = ["gradients", "missing_gradients", "sum_gradients", "track"]
 
 
 def sum_gradients(ys, xs, create_graph):
@@ -47,6 +47,15 @@ def gradients(ys, xs):
             grad = x.layout.to_keras(grad)
         found.append(grad)
     return found
+
+
+def missing_gradients(names):
+    """The error for variables that a loss does not depend on in a differentiable way."""
+    return ValueError(
+        "An operation has `None` for gradient. Please make sure that all of your ops have a "
+        "gradient defined (i.e. are differentiable). Common ops without gradient: K.argmax, "
+        f"K.round, K.eval. Weights without gradient: {names}"
+    )
 
 
 def _differentiable(ys, xs):

@@ -15,22 +15,12 @@ import numpy as np
 
 from . import backend as K
 from .registry import get_custom_objects
+from .utils.generic_utils import closure_of, func_dump
 
 __all__ = ["describe_function", "find_function", "remember_function", "trusting_bytecode"]
 
 _trusting = contextvars.ContextVar("trusting", default=False)
 _live = {}  # digest of code, or name -> weak references to functions with that
-
-
-def dump_code(function):
-    """[bytecode in base64, defaults, closure], as Keras 2 writes a lambda."""
-    code = base64.encodebytes(marshal.dumps(function.__code__)).decode("ascii")
-    return [code, function.__defaults__, _closure(function)]
-
-
-def _closure(function):
-    cells = [c for c in function.__closure__ or () if c != types.CellType()]  # but empty ones
-    return tuple(c.cell_contents for c in cells) or None
 
 
 def _digest(code):
@@ -40,7 +30,7 @@ def _digest(code):
 def remember_function(function):
     """Makes a function findable while it lives, by its code and name: who saves can then load."""
     if isinstance(function, types.FunctionType):
-        for key in (_digest(dump_code(function)[0]), function.__name__):
+        for key in (_digest(func_dump(function)[0]), function.__name__):
             held = _live.setdefault(key, [])
             held[:] = [r for r in held if r() is not None and r() is not function]
             held.append(weakref.ref(function))
@@ -49,7 +39,7 @@ def remember_function(function):
 def describe_function(function):
     """(value, type) for a config: ("name", "function") or ([code, ...], "lambda")."""
     if isinstance(function, types.LambdaType) and function.__name__ == "<lambda>":
-        code, defaults, closure = dump_code(function)
+        code, defaults, closure = func_dump(function)
         return [code, defaults, closure if _is_plain(closure) else None], "lambda"
     if isinstance(function, types.FunctionType):
         return function.__name__, "function"
@@ -116,14 +106,14 @@ def _candidates(value):
     code, defaults, closure = value if isinstance(value, (list, tuple)) else (value, None, None)
     held = [r() for r in _live.get(_digest(str(code)), [])]
     found = [f for f in held if f is not None and _same(f.__defaults__, defaults)]
-    return [f for f in found if closure is None or _same(_closure(f), closure)]
+    return [f for f in found if closure is None or _same(closure_of(f), closure)]
 
 
 def _are_alike(found):
     return all(
         f.__code__.co_code == found[0].__code__.co_code
         and f.__code__.co_consts == found[0].__code__.co_consts
-        and _same(_closure(f), _closure(found[0]))
+        and _same(closure_of(f), closure_of(found[0]))
         for f in found
     )
 

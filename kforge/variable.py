@@ -34,13 +34,13 @@ __all__ = [
     "Permuted",
     "Variable",
     "all_variables",
+    "as_symbolic",
     "collecting",
     "forget_variables",
     "in_layout",
     "is_update",
     "pending_change",
     "record_update",
-    "recorded",
     "to_numpy",
     "updated",
 ]
@@ -355,7 +355,7 @@ def updated(updates):
 # ---- values ------------------------------------------------------------------------------------
 
 
-def recorded(x):
+def as_symbolic(x):
     """A KerasTensor of a value: variables are read when it is computed, tensors are constants."""
     if isinstance(x, Variable):
         return record(torch.clone, x)

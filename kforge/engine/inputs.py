@@ -6,7 +6,7 @@ from .. import backend as K
 from .. import config, symbolic
 from ..dtypes import dtype_name
 from ..symbolic import KerasTensor
-from ..variable import Variable, recorded
+from ..variable import Variable, as_symbolic
 from .layer import Layer, layers
 from .node import Node, unpack
 
@@ -45,7 +45,7 @@ class InputLayer(Layer):
                 batch_input_shape = tuple(input_tensor.shape)
         self.batch_input_shape = tuple(None if d is None else int(d) for d in batch_input_shape)
         if isinstance(input_tensor, (Variable, torch.Tensor)):
-            input_tensor = recorded(input_tensor)
+            input_tensor = as_symbolic(input_tensor)
         if not (input_tensor is None or isinstance(input_tensor, KerasTensor)):
             raise TypeError(f"Input {name}: `tensor` must be symbolic; got {input_tensor!r}.")
         self.is_placeholder = input_tensor is None or input_tensor.op.func is symbolic.placeholder

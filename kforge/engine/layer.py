@@ -25,7 +25,7 @@ from ..placement import move
 from ..registry import Registry, argument_names, has_arg
 from ..symbolic import KerasTensor, Symbolic, as_tensor
 from ..trees import leaves, map_leaves
-from ..variable import Variable, recorded
+from ..variable import Variable, as_symbolic
 from .calls import CallRecord
 from .contributions import Contributions
 from .node import Node, unpack
@@ -317,7 +317,7 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
         if isinstance(x, KerasTensor):
             return x.alias(f"{self.name}/{x.op.name}")
         if isinstance(x, (Variable, torch.Tensor)):
-            tensor = recorded(x)
+            tensor = as_symbolic(x)
             tensor._name = f"{self.name}/Const"
             return tensor
         raise ValueError(

@@ -255,11 +255,7 @@ class Optimizer:
         grads = differentiation.gradients([loss], list(params))
         missing = [p.name for p, g in zip(params, grads) if g is None]
         if missing:
-            raise ValueError(
-                "An operation has `None` for gradient. Please make sure that all of your ops have "
-                "a gradient defined (i.e. are differentiable). Common ops without gradient: "
-                f"K.argmax, K.round, K.eval. The loss has no gradient for {missing}."
-            )
+            raise differentiation.missing_gradients(missing)
         if self._clips and grads:
             grads = record(_clip, grads, self.clipnorm, self.clipvalue)
         return grads

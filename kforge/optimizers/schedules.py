@@ -35,17 +35,10 @@ def _of(number, tensor):
     return call
 
 
-def _smaller(x, y):
-    return torch.clamp(x, max=y)
-
-
-_cos, _exp, _floor = (
-    _of(math.cos, torch.cos),
-    _of(math.exp, torch.exp),
-    _of(math.floor, torch.floor),
-)
-_ceil, _log = _of(math.ceil, torch.ceil), _of(math.log, torch.log)
-_minimum, _power = _of(min, _smaller), _of(pow, torch.pow)
+_cos, _exp = _of(math.cos, torch.cos), _of(math.exp, torch.exp)
+_floor, _ceil = _of(math.floor, torch.floor), _of(math.ceil, torch.ceil)
+_log, _power = _of(math.log, torch.log), _of(pow, torch.pow)
+_minimum = _of(min, lambda x, y: torch.clamp(x, max=y))
 
 
 def _float(step):
@@ -65,9 +58,6 @@ class LearningRateSchedule:
 
     takes_numbers = False
     _function = None
-
-    def __init__(self):
-        pass
 
     def __call__(self, step):
         raise NotImplementedError(f"{type(self).__name__} has no `__call__(step)`.")

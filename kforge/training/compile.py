@@ -11,7 +11,8 @@ from ..compat.arguments import user_level
 from ..probes import probe_pair
 from ..registry import is_own
 from ..symbolic import KerasTensor
-from ..variable import is_update, recorded
+from ..utils.generic_utils import check_for_unexpected_keys
+from ..variable import as_symbolic, is_update
 from ..weighting import masked_weights
 
 __all__ = [
@@ -305,12 +306,7 @@ def resolve_metric(metric, loss, output_shape):
 def per_output(given, names, what):
     """A value for each output: from one for all, a list, or a dictionary by name."""
     if isinstance(given, dict) and "class_name" not in given:
-        unknown = [k for k in given if k not in names]
-        if unknown:
-            raise ValueError(
-                f"Unknown entries in {what} dictionary: {unknown}. Only expected following keys: "
-                f"{names}"
-            )
+        check_for_unexpected_keys(what, given, names)
         return [given.get(name) for name in names]
     if isinstance(given, (list, tuple)):
         if len(given) != len(names):
@@ -376,4 +372,4 @@ def _target_tensors(given, names):
             f"{given!r}"
         )
     found = per_output(given, names, "target_tensors")
-    return [None if target is None else recorded(target) for target in found]
+    return [None if target is None else as_symbolic(target) for target in found]

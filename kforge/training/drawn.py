@@ -4,7 +4,7 @@ from .. import lowering
 from ..backend.values import as_list
 from ..symbolic import is_symbolic
 from ..trees import leaves, map_leaves
-from ..variable import recorded
+from ..variable import as_symbolic
 
 __all__ = ["draw", "is_drawn"]
 
@@ -17,7 +17,7 @@ def is_drawn(*data):
 
 def draw(*data):
     """Batches of data with symbolic tensors, for ever: tuples of data with their values."""
-    lowered = lowering.lower([recorded(x) for x in leaves(data) if is_symbolic(x)])
+    lowered = lowering.lower([as_symbolic(x) for x in leaves(data) if is_symbolic(x)])
     while True:
         found = iter(lowered.run([]))
 

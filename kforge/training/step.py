@@ -4,7 +4,7 @@ import operator
 
 import torch
 
-from .. import lowering, operations, symbolic
+from .. import differentiation, lowering, operations, symbolic
 from . import capture
 from .compilable import make_compilable
 from .mistakes import explained
@@ -109,11 +109,7 @@ class TrainStep(_Step):
         missing = [v.name for v, g in zip(self.variables, grads) if g is None]
         if missing:
             self.one = None
-            raise ValueError(
-                "An operation has `None` for gradient. Please make sure that all of your ops have "
-                "a gradient defined (i.e. are differentiable). Common ops without gradient: "
-                f"K.argmax, K.round, K.eval. Weights without gradient: {missing}"
-            )
+            raise differentiation.missing_gradients(missing)
         return grads
 
     def recording(self, generators):

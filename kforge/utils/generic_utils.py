@@ -24,6 +24,7 @@ __all__ = [
     "CustomObjectScope",
     "Progbar",
     "check_for_unexpected_keys",
+    "closure_of",
     "custom_object_scope",
     "deserialize_keras_object",
     "func_dump",
@@ -64,8 +65,13 @@ def deserialize_keras_object(
 def func_dump(func):
     """A function as (bytecode in base64, defaults, values of its closure)."""
     code = base64.encodebytes(marshal.dumps(func.__code__)).decode("ascii")
-    closure = tuple(cell.cell_contents for cell in func.__closure__ or ()) or None
-    return code, func.__defaults__, closure
+    return code, func.__defaults__, closure_of(func)
+
+
+def closure_of(func):
+    """The values of a function's closure, None without any; cells that are empty have none."""
+    cells = [cell for cell in func.__closure__ or () if cell != types.CellType()]
+    return tuple(cell.cell_contents for cell in cells) or None
 
 
 def func_load(code, defaults=None, closure=None, globs=None):
