@@ -107,21 +107,20 @@ class TestCallbackList:
         CallbackList([Last("last", seen), Spy("spy", seen)]).on_epoch_end(0)
         assert [name for name, *_ in seen] == ["spy", "last"]
 
-    def test_slow_hook(self):
-        slow = LambdaCallback(on_batch_end=lambda batch, logs: time.sleep(0.11))
-        hooks = CallbackList([slow], queue_length=1)
-        hooks.on_train_batch_end(0)
-        with pytest.warns(UserWarning, match=r"Method \(on_train_batch_end\) is slow compared to"):
-            hooks.on_train_batch_end(1)
-
-    def test_hook_that_is_not_slow_for_its_batch(self):
-        slow = LambdaCallback(on_batch_end=lambda batch, logs: time.sleep(0.11))
-        hooks = CallbackList([slow])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+    @pytest.mark.parametrize("seconds, is_slow", [(0.01, True), (0.13, False)])
+    def test_hook_that_takes_longer_than_a_batch(self, monkeypatch, seconds, is_slow):
+        now = [0.0]
+        monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+        hook = LambdaCallback(on_batch_end=lambda batch, logs: now.append(now.pop() + 0.11))
+        hooks = CallbackList([hook], queue_length=1)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
             for i in range(2):
-                time.sleep(0.13)
+                now[0] += seconds
                 hooks.on_train_batch_end(i)
+        assert [str(w.message).partition(" is ")[0] for w in told] == (
+            ["Method (on_train_batch_end)"] if is_slow else []
+        )
 
 
 class TestConfigure:
