@@ -27,7 +27,7 @@ LEVELS = """
     layers
     models
     utils.layer_utils utils.losses_utils utils.metrics_utils utils.multi_gpu_utils
-    utils.test_utils utils.vis_utils
+    utils.test_utils utils.vis_utils compat.widened
     applications compat.removed compat.scipy_misc compat.tensorflow. datasets preprocessing wrappers
     __init__
     __main__ convert

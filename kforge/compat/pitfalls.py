@@ -1,8 +1,8 @@
 """What Python, NumPy and other packages took away since Keras 2's days, given back to old programs.
 
 The tables below say what. Names are added where they are absent; nothing that exists changes, but
-for the few functions of `WIDENED`, which then accept again what they accepted. A module that the
-program has not imported yet is seen to when it is.
+for the functions of `WIDENED` and `RENAMED`, which then accept again what they accepted. A module
+that the program has not imported yet is seen to when it is.
 
 The runner and ``%load_ext kforge`` call `restore`, and processes that they start do; importing
 kforge does not. ``KFORGE_SHIMS=0`` in the environment leaves everything as it is.
@@ -15,7 +15,7 @@ import os
 import sys
 import warnings
 
-__all__ = ["MODULES", "NAMES", "VARIABLE", "WIDENED", "restore", "wanted", "withdraw"]
+__all__ = ["MODULES", "NAMES", "RENAMED", "VARIABLE", "WIDENED", "restore", "wanted", "withdraw"]
 
 #: The environment variable: "0" forbids `restore`, "1" tells new processes to do it.
 VARIABLE = "KFORGE_SHIMS"
@@ -29,6 +29,7 @@ _STYLES = """
 #: at the same place, one elsewhere (module:name), a module (module:), or (.name) one of `removed`.
 NAMES = {
     "IPython.core.display": "display=IPython.display:display",
+    "PIL": "PILLOW_VERSION=__version__",
     "PIL.Image": "ANTIALIAS=LANCZOS CUBIC=BICUBIC LINEAR=BILINEAR",
     "PIL.ImageDraw:ImageDraw": "textsize=.textsize",
     "PIL.ImageFont:FreeTypeFont": "getsize=.getsize",
@@ -38,7 +39,9 @@ NAMES = {
     "fractions": "gcd=math:gcd",
     "h5py:Dataset": "value=.dataset_value",
     "h5py:File": "fid=id",
+    "html.parser:HTMLParser": "unescape=.unescape",
     "inspect": "getargspec=.getargspec",
+    "matplotlib.axes:Axes": "get_axis_bgcolor=get_facecolor set_axis_bgcolor=set_facecolor",
     "matplotlib.cm": "cmap_d=matplotlib.cm:_colormaps get_cmap=.get_cmap",
     "matplotlib.style:library": "seaborn=seaborn-v0_8 "
     + " ".join(f"seaborn-{n}=seaborn-v0_8-{n}" for n in _STYLES.split()),
@@ -50,7 +53,7 @@ NAMES = {
         " Inf=inf Infinity=inf NAN=nan NINF=.NINF NZERO=.NZERO NaN=nan PINF=inf PZERO=.PZERO"
         " infty=inf"
         " alltrue=all asfarray=.asfarray asscalar=.asscalar cast=.cast cumproduct=cumprod"
-        " in1d=.in1d"
+        " find_common_type=.find_common_type in1d=.in1d int0=intp uint0=uintp"
         " mat=asmatrix msort=.msort product=prod rank=ndim round_=round row_stack=vstack"
         " sctypes=.sctypes sometrue=any trapz=trapezoid typeDict=sctypeDict"
         " AxisError=numpy.exceptions:AxisError ComplexWarning=numpy.exceptions:ComplexWarning"
@@ -58,12 +61,21 @@ NAMES = {
         " VisibleDeprecationWarning=numpy.exceptions:VisibleDeprecationWarning"
     ),
     "os": "errno=errno:",
-    "pandas:DataFrame": "append=.append as_matrix=.as_matrix iteritems=items",
-    "pandas:Series": "append=.append as_matrix=.as_matrix iteritems=items",
-    "scipy": "misc=scipy.misc:",
+    "pandas": "datetime=datetime:datetime np=numpy:",
+    "pandas:DataFrame": "append=.append as_matrix=.as_matrix iteritems=items ix=.ix",
+    "pandas:Series": "append=.append as_matrix=.as_matrix iteritems=items ix=.ix",
+    "scipy": "interp=numpy:interp misc=scipy.misc: random=numpy.random:",
+    "scipy.integrate": "cumtrapz=cumulative_trapezoid simps=simpson trapz=trapezoid",
+    "scipy.linalg": "pinv2=pinv",
     "scipy.misc": " ".join(
         f"{n}=kforge.compat.scipy_misc:{n}"
         for n in "bytescale fromimage imread imresize imrotate imsave toimage".split()
+    )
+    + "".join(f" {n}=scipy.special:{n}" for n in "comb factorial logsumexp".split()),
+    "scipy.ndimage": "imread=kforge.compat.scipy_misc:imread",
+    "scipy.signal": " ".join(
+        f"{n}=scipy.signal.windows:{n}"
+        for n in "bartlett blackman boxcar gaussian hamming hann kaiser triang".split()
     ),
     "threading:Thread": "isAlive=is_alive",
     "time": "clock=process_time",
@@ -75,7 +87,7 @@ NAMES = {
     ),
 }
 
-#: Functions that accept less than they did: {module, or module:class: names}; `removed` has, under
+#: Functions that accept less than they did: {module, or module:class: names}; `widened` has, under
 #: each of the names after the "=", what makes of a function one that accepts it again.
 WIDENED = {
     "h5py:AttributeManager": "__getitem__=decodable",
@@ -83,14 +95,35 @@ WIDENED = {
     "json:JSONDecoder": "__init__=ignoring_encoding",
     "matplotlib.axis:Axis": "set_ticklabels=labelling_some",
     "numpy": (
-        "array=making_ragged asanyarray=making_ragged asarray=making_ragged copy=taking_ragged"
-        " meshgrid=giving_a_list ndim=taking_ragged save=taking_ragged savez=taking_ragged"
-        " savez_compressed=taking_ragged shape=taking_ragged size=taking_ragged"
+        "array=making_ragged array=copying_if_needed asanyarray=making_ragged asarray=making_ragged"
+        " column_stack=stacking_any copy=taking_ragged dstack=stacking_any fromstring=reading_bytes"
+        " geomspace=counting_in_floats hstack=stacking_any linspace=counting_in_floats"
+        " logspace=counting_in_floats meshgrid=giving_a_list ndim=taking_ragged save=taking_ragged"
+        " savez=taking_ragged savez_compressed=taking_ragged set_printoptions=printing_all"
+        " shape=taking_ragged size=taking_ragged stack=stacking_any vstack=stacking_any"
     ),
     "numpy.random": "permutation=taking_ragged",
-    "random": "sample=sampling_sets",
+    "pandas": "concat=taking_positions read_csv=taking_positions",
+    "pandas:DataFrame": "drop=taking_positions dropna=taking_positions fillna=taking_positions"
+    " set_index=taking_positions sort_values=taking_positions",
+    "random": "sample=sampling_sets shuffle=shuffling_by",
+    "sklearn.metrics": "classification_report=taking_positions confusion_matrix=taking_positions",
+    "sklearn.model_selection:KFold": "__init__=taking_positions",
+    "sklearn.model_selection:StratifiedKFold": "__init__=taking_positions",
     "sklearn.utils.class_weight": "compute_class_weight=taking_positions",
     "yaml": "load=loading_safely",
+}
+
+#: Arguments that have another name by now, or none: {module, or module:class: {function: names}}.
+RENAMED = {
+    "matplotlib": {"use": "warn="},
+    "matplotlib.axes:Axes": {"hist": "normed=density"},
+    "matplotlib.axes._base:_AxesBase": {"grid": "b=visible"},
+    "matplotlib.figure:Figure": {"savefig": "frameon= papertype="},
+    "numpy": {"histogram": "normed=density", "histogram2d": "normed=density"},
+    "sklearn.cluster:KMeans": {"__init__": "n_jobs= precompute_distances="},
+    "sklearn.manifold:TSNE": {"__init__": "n_iter=max_iter"},
+    "sklearn.preprocessing:OneHotEncoder": {"__init__": "sparse=sparse_output"},
 }
 
 #: Modules that are gone, and what stands for them.
@@ -107,9 +140,15 @@ MODULES = {
     "sklearn.externals.six": "six",
     "sklearn.grid_search": "sklearn.model_selection",
     "sklearn.learning_curve": "sklearn.model_selection",
+    "sklearn.metrics.classification": "sklearn.metrics",
+    "sklearn.metrics.ranking": "sklearn.metrics",
+    "sklearn.metrics.regression": "sklearn.metrics",
+    "sklearn.preprocessing.data": "sklearn.preprocessing",
+    "sklearn.preprocessing.label": "sklearn.preprocessing",
+    "sklearn.utils.linear_assignment_": "kforge.compat.removed",
 }
 
-_REMOVED = "kforge.compat.removed"
+_REMOVED, _WIDENED = "kforge.compat.removed", "kforge.compat.widened"
 _ABSENT = object()
 _undo = []  # what `withdraw` has to call, last first
 
@@ -148,9 +187,9 @@ def _set_variable(value):
 
 
 def _places():
-    """{module: the keys of `NAMES` and `WIDENED` that are about it}."""
+    """{module: the keys of the tables that are about it}."""
     found = {}
-    for key in [*NAMES, *WIDENED]:
+    for key in dict.fromkeys([*NAMES, *WIDENED, *RENAMED]):
         found.setdefault(key.partition(":")[0], []).append(key)
     return found
 
@@ -213,8 +252,15 @@ def _mend(module):
                 _put(holder, old, _find(holder, now))
         for word in WIDENED.get(key, "").split():
             old, _, maker = word.partition("=")
-            if old in vars(holder):
-                _put(holder, old, _find(holder, f".{maker}")(vars(holder)[old]))
+            _widen(holder, old, getattr(importlib.import_module(_WIDENED), maker))
+        for name, words in RENAMED.get(key, {}).items():
+            renaming = importlib.import_module(_WIDENED).renaming
+            _widen(holder, name, renaming(dict(word.split("=") for word in words.split())))
+
+
+def _widen(holder, name, widen):
+    if name in vars(holder):
+        _put(holder, name, widen(vars(holder)[name]))
 
 
 def _has(holder, name):

@@ -1,11 +1,10 @@
 """Functions that Python, NumPy and other packages removed, as they were documented.
 
-`kforge.compat.pitfalls` says where each of them was. The second half widens functions that exist.
+`kforge.compat.pitfalls` says where each of them was.
 """
 
-import functools
+import html
 import math
-import os
 
 import numpy as np
 
@@ -15,30 +14,23 @@ __all__ = [
     "NINF",
     "NZERO",
     "PZERO",
-    "Decodable",
     "append",
     "as_matrix",
     "asfarray",
     "asscalar",
     "cast",
-    "creating",
     "dataset_value",
-    "decodable",
+    "find_common_type",
     "get_cmap",
     "getargspec",
     "getsize",
-    "giving_a_list",
-    "ignoring_encoding",
     "in1d",
-    "labelling_some",
-    "loading_safely",
-    "making_ragged",
+    "ix",
+    "linear_assignment",
     "msort",
-    "sampling_sets",
     "sctypes",
-    "taking_positions",
-    "taking_ragged",
     "textsize",
+    "unescape",
 ]
 
 NINF, NZERO, PZERO = -np.inf, -0.0, 0.0
@@ -129,141 +121,63 @@ def as_matrix(frame, columns=None):
     return (frame if columns is None else frame[columns]).to_numpy()
 
 
-# ---- wider versions of functions that exist ----
+def find_common_type(array_types, scalar_types):
+    """The type for arrays of some types with scalars of others, which count if theirs is a wider
+    kind."""
+    arrays = np.result_type(*array_types) if array_types else None
+    scalars = np.result_type(*scalar_types) if scalar_types else None
+    if arrays is None or scalars is None:
+        return arrays if scalars is None else scalars
+    kinds = "biufc"
+    return scalars if kinds.find(scalars.kind) > kinds.find(arrays.kind) else arrays
 
 
-class Decodable(str):
-    """A text that can be decoded once more, as the bytes that h5py 2 gave could."""
-
-    __slots__ = ()
-
-    def decode(self, encoding="utf-8", errors="strict"):
-        """The text."""
-        return str(self)
+def unescape(parser, text):
+    """A text without HTML's character references."""
+    return html.unescape(text)
 
 
-def decodable(getitem):
-    """Texts among the attributes of HDF5 files are `Decodable`."""
+def linear_assignment(X):
+    """Rows and columns with the least sum of costs: (min(X.shape), 2)."""
+    from scipy.optimize import linear_sum_assignment
 
-    @functools.wraps(getitem)
-    def __getitem__(self, name):
-        value = getitem(self, name)
-        return Decodable(value) if type(value) is str else value
-
-    return __getitem__
+    return np.column_stack(linear_sum_assignment(X))
 
 
-def creating(init):
-    """Opening an HDF5 file without a mode creates it, if there is none, as with h5py 2."""
-
-    @functools.wraps(init)
-    def __init__(self, name, mode=None, *args, **kwargs):
-        if mode is None:
-            is_new = isinstance(name, (str, bytes, os.PathLike)) and not os.path.exists(name)
-            in_memory = kwargs.get("driver") == "core"
-            mode = "a" if is_new and (in_memory or not kwargs.get("driver")) else "r"
-        init(self, name, mode, *args, **kwargs)
-
-    return __init__
+@property
+def ix(frame):
+    """Rows and columns by labels or, where these are no whole numbers, by positions."""
+    return _Ix(frame)
 
 
-def ignoring_encoding(init):
-    """`json.load(s)` takes the argument `encoding`, which it ignored since Python 3.1."""
+class _Ix:
+    def __init__(self, frame):
+        self.frame = frame
 
-    @functools.wraps(init)
-    def __init__(self, *, encoding=None, **kwargs):
-        init(self, **kwargs)
+    def __getitem__(self, key):
+        return self.frame.iloc[self._positions(key)]
 
-    return __init__
+    def __setitem__(self, key, value):
+        self.frame.iloc[self._positions(key)] = value
 
-
-def sampling_sets(sample):
-    """`random.sample` takes a set, too."""
-
-    @functools.wraps(sample)
-    def widened(population, *args, **kwargs):
-        if isinstance(population, (set, frozenset)):
-            population = tuple(population)
-        return sample(population, *args, **kwargs)
-
-    return widened
+    def _positions(self, key):
+        keys = key if isinstance(key, tuple) else (key,)
+        return tuple(_positions(k, index) for k, index in zip(keys, self.frame.axes))
 
 
-def taking_positions(compute):
-    """`compute_class_weight` takes the classes and the labels by position, too."""
-
-    @functools.wraps(compute)
-    def widened(class_weight, *args, **kwargs):
-        return compute(class_weight, **dict(zip(("classes", "y"), args)), **kwargs)
-
-    return widened
-
-
-def giving_a_list(function):
-    """`numpy.meshgrid` gives a list, as `numpy.block` takes it, not a tuple."""
-
-    @functools.wraps(function)
-    def widened(*args, **kwargs):
-        return list(function(*args, **kwargs))
-
-    return widened
-
-
-def labelling_some(set_ticklabels):
-    """More or fewer labels than ticks: the rest of either goes without."""
-
-    @functools.wraps(set_ticklabels)
-    def widened(self, labels, *args, minor=False, **kwargs):
-        locator = self.get_minor_locator() if minor else self.get_major_locator()
-        ticks = len(getattr(locator, "locs", labels))
-        if len(labels):
-            labels = [*labels, *[""] * (ticks - len(labels))][:ticks]
-        return set_ticklabels(self, labels, *args, minor=minor, **kwargs)
-
-    return widened
-
-
-def loading_safely(load):
-    """`yaml.load` can do without a loader: it then makes none but plain objects."""
-
-    @functools.wraps(load)
-    def widened(stream, Loader=None):
-        import yaml
-
-        return load(stream, yaml.SafeLoader if Loader is None else Loader)
-
-    return widened
-
-
-def making_ragged(array):
-    """Lists of unequal lengths make an array of objects where no other type is asked for."""
-
-    @functools.wraps(array)
-    def widened(*args, **kwargs):
-        try:
-            return array(*args, **kwargs)
-        except ValueError as e:
-            is_typed = kwargs.get("dtype") is not None or len(args) > 1
-            if is_typed or "inhomogeneous shape" not in str(e):
-                raise
-        return array(*args, **{**kwargs, "dtype": object})
-
-    return widened
-
-
-def taking_ragged(function):
-    """Lists of unequal lengths are taken as an array of objects, which is made of them first."""
-
-    def ragged(x):
-        return making_ragged(np.array)(x) if isinstance(x, (list, tuple)) else x
-
-    @functools.wraps(function)
-    def widened(*args, **kwargs):
-        try:
-            return function(*args, **kwargs)
-        except ValueError as e:
-            if "inhomogeneous shape" not in str(e):
-                raise
-        return function(*map(ragged, args), **{k: ragged(v) for k, v in kwargs.items()})
-
-    return widened
+def _positions(key, index):
+    by_position = index.dtype.kind not in "iu"
+    if isinstance(key, slice):
+        ends = (key.start, key.stop)
+        if by_position and all(n is None or isinstance(n, (int, np.integer)) for n in ends):
+            return key
+        return index.slice_indexer(key.start, key.stop, key.step)
+    if np.ndim(key):
+        keys = np.asarray(key)
+        if keys.dtype == bool or (by_position and keys.dtype.kind in "iu"):
+            return keys
+        found = index.get_indexer(keys)
+        if (found < 0).any():
+            raise KeyError(f"{keys[found < 0].tolist()} not in index")
+        return found
+    return key if by_position and isinstance(key, (int, np.integer)) else index.get_loc(key)

@@ -90,6 +90,68 @@ def test_numpy_takes_ragged_lists(restored, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # where it still exists
+def test_numpy_takes_what_it_took(restored, capsys):
+    assert np.array([1, 2], "float32", copy=False).tolist() == [1.0, 2.0]
+    same = np.zeros(3)
+    assert np.array(same, copy=False) is same
+    assert np.linspace(0, 1, 5 / 2).tolist() == [0.0, 1.0] and len(np.logspace(0, 1, num=3.0)) == 3
+    assert np.vstack(map(np.zeros, [2, 2])).shape == (2, 2) and np.hstack(same).shape == (3,)
+    assert np.fromstring(b"\x01\x02", np.uint8).tolist() == [1, 2]
+    assert np.fromstring("1 2", sep=" ").tolist() == [1.0, 2.0]
+    assert np.histogram([0.0, 1.0], 2, normed=True)[0].tolist() == [1.0, 1.0]
+    assert np.find_common_type([np.float32], [np.float64]) == np.float32
+    assert np.find_common_type([np.int32], [np.float32]) == np.float32
+    assert np.find_common_type([], [np.int8]) == np.find_common_type([np.int8], []) == np.int8
+    with np.printoptions():
+        np.set_printoptions(threshold=np.nan)
+        assert "..." not in str(np.zeros(2000))
+
+
+def test_pandas_takes_places_and_positions(restored):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]}, index=[2, 1, 0])
+    assert frame.drop("a", 1).columns.tolist() == ["b"]
+    assert pd.concat([frame, frame], 1).shape == (3, 4)
+    assert frame.ix[2, "b"] == 4 and frame.ix[2:1, 0:1].values.tolist() == [[1], [2]]
+    assert frame.ix[:, ["b"]].shape == (3, 1) and frame.a.ix[0] == 3
+    frame.ix[frame.a > 1, "b"] = 0
+    assert frame.b.tolist() == [4, 0, 0]
+    by_name = frame.set_index(pd.Index(["x", "y", "z"]))
+    assert by_name.ix[0, "a"] == by_name.ix["x", 0] == 1 and by_name.ix[:2].shape == (2, 2)
+    assert by_name.ix[[0, 2]].a.tolist() == [1, 3]
+    with pytest.raises(KeyError, match="7"):
+        frame.ix[[7]]
+
+
+def test_scipy_and_scikit_learn(restored):
+    from scipy.misc import comb, logsumexp
+    from scipy.signal import hann
+    from sklearn.metrics import confusion_matrix
+    from sklearn.metrics.classification import accuracy_score
+    from sklearn.model_selection import KFold
+    from sklearn.preprocessing import OneHotEncoder
+    from sklearn.utils.linear_assignment_ import linear_assignment
+
+    assert comb(4, 2) == 6 and logsumexp([0.0]) == 0 and len(hann(4)) == 4
+    assert linear_assignment(np.array([[2, 1], [1, 3]])).tolist() == [[0, 1], [1, 0]]
+    assert confusion_matrix([0, 1], [0, 1], [1, 0]).tolist() == [[1, 0], [0, 1]]
+    assert accuracy_score([1], [1]) == 1
+    assert KFold(2, True, 3).random_state == 3
+    assert OneHotEncoder(sparse=False).fit_transform([[1], [2]]).tolist() == [[1, 0], [0, 1]]
+
+
+def test_matplotlib_takes_older_arguments(restored):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg", warn=False)
+    axes = importlib.import_module("matplotlib.figure").Figure().subplots()
+    heights, *_ = axes.hist([0.0, 1.0], 2, normed=True)
+    assert heights.tolist() == [1.0, 1.0]
+    axes.grid(b=True)
+    axes.set_axis_bgcolor("red")
+    assert axes.get_facecolor() == (1.0, 0.0, 0.0, 1.0)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # where it still exists
 def test_python(restored):
     assert isinstance([], collections.Iterable) and isinstance({}, collections.Mapping)
     assert 0 < time.clock() <= time.process_time()
@@ -98,6 +160,10 @@ def test_python(restored):
     assert json.loads('{"a": 1}', encoding="utf-8") == {"a": 1}
     assert json.loads("[1.5]", parse_float=str) == ["1.5"]
     assert random.sample({7}, 1) == [7] and random.sample([8], k=1) == [8]
+    shuffled = [1, 2, 3]
+    random.shuffle(shuffled, lambda: 0.0)
+    assert shuffled == [2, 3, 1]
+    assert importlib.import_module("html.parser").HTMLParser().unescape("&lt;") == "<"
     inspect = importlib.import_module("inspect")
     assert inspect.getargspec(lambda a, b=1, *c: 0).args == ["a", "b"]
 
