@@ -18,9 +18,8 @@ def gradients(ys, xs, grad_ys=None, colocate_gradients_with_ops=False, stop_grad
     from their values, and random numbers are drawn anew.
     """
     ys, xs = _as_list(ys), _as_list(xs)
-    stops = [t for t in _as_list(stop_gradients or []) if _has_sources(t)]
-    if stops:
-        ys, xs = _from(stops, ys, xs)
+    if stop_gradients is not None:
+        ys, xs = _from([t for t in _as_list(stop_gradients) if _has_sources(t)], ys, xs)
     if grad_ys is not None:
         weights = [K.stop_gradient(tensor(g)) for g in _as_list(grad_ys)]
         ys = [K.sum(y * w) for y, w in zip(ys, weights, strict=True)]
