@@ -173,6 +173,7 @@ class TrainingMethods(CompileMethods, OneBatchMethods):
             return self._drawn((x, y, w), steps, "validation_steps")
         if isinstance(train, StreamBatches):
             steps = None  # as in Keras: arrays are seen as a whole
+            batch_size = self._batch_size(batch_size)
         elif steps is not None and not train.counts_steps:
             raise ValueError(
                 "Can only use `validation_steps` when doing step-wise training, i.e. "

@@ -255,3 +255,6 @@ def test_a_stateful_model_is_trained_with_its_batch_size():
         model.fit(x, y, verbose=0)
     model.fit(x, y, batch_size=2, verbose=0)
     assert model.predict(x).shape == (4, 2)  # which takes the size that the model has
+    batches = iter([(x[:2], y[:2]), (x[2:], y[2:])])
+    model.fit(batches, steps_per_epoch=2, validation_data=(x, y), verbose=0)
+    assert len(model.history.history["val_loss"]) == 1
