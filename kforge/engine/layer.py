@@ -210,7 +210,10 @@ class Layer(WeightHolder, CallRecord, Contributions, torch.nn.Module):
             return object.__setattr__(self, name, value)
         if isinstance(value, (torch.nn.Module, torch.nn.Parameter)):
             vars(self).pop(name, None)  # an attribute that was something else
-            return super().__setattr__(name, value)
+            super().__setattr__(name, value)
+            if hasattr(type(self), name):  # which would hide it, such as the method `to` of modules
+                vars(self)[name] = value
+            return None
         if isinstance(value, metrics.Metric) and self._tracking:
             self._note_metric(value)
         if name in self._modules:

@@ -315,6 +315,24 @@ def test_a_list_of_one_tensor_is_no_tensor(layer):
         layer([Input((3, 4))])
 
 
+def test_layers_under_names_that_classes_have_too():
+    class Chain(Layer):
+        last = None
+
+        def __init__(self, **kwargs):
+            self.forward, self.to, self.last = Dense(3), Dense(2), Dense(1)
+            super().__init__(**kwargs)
+
+        def call(self, x):
+            return self.last(self.to(self.forward(x)))
+
+    model = Sequential([Chain(input_shape=(4,))])
+    assert model.predict(X[:, :4]).shape == (5, 1) and len(model.get_weights()) == 6
+    again = Sequential([Chain(input_shape=(4,))])
+    again.layers[0].to = Dense(7)
+    assert again.layers[0].to.units == 7
+
+
 def test_a_layer_that_does_not_call_the_constructor_of_layers():
     class Scaled(Layer):
         def __init__(self, factor):
