@@ -6,7 +6,7 @@ import torch
 
 from .. import backend as K
 from .. import config
-from ..backend.values import tensor
+from ..backend.values import as_list, tensor
 from ..devices import current_device
 from ..dtypes import torch_dtype
 from ..weighting import broadcast_weights, squeeze_or_expand_dimensions
@@ -76,19 +76,16 @@ def assert_thresholds_range(thresholds):
 
 def parse_init_thresholds(thresholds, default_threshold=0.5):
     """The list of thresholds that an argument means."""
-    if thresholds is not None:
-        assert_thresholds_range(
-            thresholds if isinstance(thresholds, (list, tuple)) else [thresholds]
-        )
-    found = default_threshold if thresholds is None else thresholds
-    return list(found) if isinstance(found, (list, tuple)) else [found]
+    if thresholds is None:
+        return as_list(default_threshold)
+    assert_thresholds_range(as_list(thresholds))
+    return as_list(thresholds)
 
 
 def filter_top_k(x, k):
     """`x` with all but the `k` largest of its last axis replaced by `NEG_INF`."""
-    values, places = torch.sort(
-        x, dim=-1, descending=True, stable=True
-    )  # first of equals, as Keras
+    # Of equal ones the first, as in Keras.
+    values, places = torch.sort(x, dim=-1, descending=True, stable=True)
     return torch.full_like(x, NEG_INF).scatter(-1, places[..., :k], values[..., :k])
 
 
@@ -117,8 +114,7 @@ def update_confusion_matrix_variables(
         weights = K.cast(sample_weight, config.floatx())
         _, _, weights = squeeze_or_expand_dimensions(y_pred, None, weights)
         weights = broadcast_weights(y_pred, weights).expand_as(y_pred)
-    thresholds = thresholds if isinstance(thresholds, (list, tuple)) else [thresholds]
-    sums = _decisions(y_true, y_pred, weights, list(thresholds))
+    sums = _decisions(y_true, y_pred, weights, as_list(thresholds))
     return [variable.assign_add(sums[kind]) for kind, variable in variables_to_update.items()]
 
 

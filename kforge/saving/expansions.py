@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from ..backend import control, nn, random, recurrences, shapes, spatial, variables
 from ..backend.loops import loop_over
+from ..backend.values import as_list
 from ..symbolic import KerasTensor, Op, TensorShape, record
 
 __all__ = ["EXPANSIONS", "KERNELS", "SizedTensor", "is_order_of_flags"]
@@ -84,7 +85,7 @@ def _sized(x):
 
 def _origin(shape):
     """A tensor whose sizes make up `shape`, None if there is none: it knows the device."""
-    waiting = list(shape) if isinstance(shape, (list, tuple)) else [shape]
+    waiting = as_list(shape)
     while waiting:
         x = waiting.pop()
         if isinstance(x, KerasTensor):
@@ -168,7 +169,7 @@ def _kernel(unit, biased_state=False):
     """The loop that one of torch's recurrent kernels is."""
 
     def loop(x, hidden, weights, *settings):
-        states = hidden if isinstance(hidden, (list, tuple)) else [hidden]
+        states = as_list(hidden)
         weight, kernel, *biases = weights
         state_bias = biases.pop() if biases and biased_state else None
         bias = sum(biases) if biases else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 
 from .. import config, losses, metrics, opaque, symbolic
-from ..backend.values import given_tensor
+from ..backend.values import as_list, given_tensor
 from ..compat.arguments import user_level
 from ..probes import probe_pair
 from ..registry import is_own
@@ -218,9 +218,7 @@ def weight_placeholder(name, mode):
 
 def to_updates(changed):
     """Update nodes of what a metric's `update_state` gave."""
-    if changed is None:
-        return []
-    return list(changed) if isinstance(changed, (list, tuple)) else [changed]
+    return [] if changed is None else as_list(changed)
 
 
 def endpoint_loss(endpoint, sample_weight):
@@ -351,9 +349,7 @@ def metrics_of(given, index, names):
         found = per_output(given, names, "metrics")[index]
     else:  # an object counts by itself, so that outputs cannot share it
         found = given if len(names) == 1 else metrics.clone_metrics(given)
-    if found is None:
-        return []
-    return list(found) if isinstance(found, (list, tuple)) else [found]
+    return [] if found is None else as_list(found)
 
 
 def _target_tensors(given, names):

@@ -93,6 +93,8 @@ def test_gradients_of_gradients_and_jacobians(tf):
         tape.watch(x)
         y = x * x
     assert tape.jacobian(y, x).tolist() == [[2.0, 0.0], [0.0, 4.0]]
+    assert tape.jacobian(y, v) is None
+    assert not tape.jacobian(y, v, unconnected_gradients="zero").any()
     assert tape.gradient(y, [x, v], output_gradients=y)[1] is None
     assert tape.gradient(y, v, unconnected_gradients="zero").tolist() == [0.0, 0.0]
     with pytest.raises(TypeError, match="compute it within the tape"):

@@ -80,3 +80,16 @@ def test_operations_of_a_seeded_graph_leave_numpys_stream_alone(tf):
     tf.Session().run([tf.random_normal([2]), tf.random_shuffle(tf.range(3))])
     for a, b in zip(untouched, np.random.get_state()[1:3]):
         np.testing.assert_array_equal(a, b)
+
+
+def test_cells_with_a_seed_drop_alike(tf, run):
+    def outputs(seed):
+        cell = tf.nn.rnn_cell.BasicRNNCell(64, activation=tf.ones_like)
+        cell = tf.nn.rnn_cell.DropoutWrapper(cell, output_keep_prob=0.5, seed=seed)
+        with tf.variable_scope("rnn", reuse=tf.AUTO_REUSE):
+            return run(tf.nn.dynamic_rnn(cell, tf.ones([1, 2, 4]), dtype=tf.float32)[0])
+
+    first = outputs(3)
+    assert set(first.ravel()) == {0.0, 2.0} and (first[0, 0] != first[0, 1]).any()
+    np.testing.assert_array_equal(outputs(3), first)
+    assert (outputs(4) != first).any()

@@ -3,7 +3,8 @@
 import torch
 
 from ... import backend as K
-from ... import lowering, symbolic
+from ... import operations, symbolic
+from ...backend.values import as_list
 from ...symbolic import KerasTensor, Op
 from ...trees import leaves, map_leaves
 from .values import tensor
@@ -17,17 +18,13 @@ def gradients(ys, xs, grad_ys=None, colocate_gradients_with_ops=False, stop_grad
     `stop_gradients` are taken as constants: what `ys` are made of from there on is computed anew
     from their values, and random numbers are drawn anew.
     """
-    ys, xs = _as_list(ys), _as_list(xs)
+    ys, xs = as_list(ys), as_list(xs)
     if stop_gradients is not None:
-        ys, xs = _from([t for t in _as_list(stop_gradients) if _has_sources(t)], ys, xs)
+        ys, xs = _from([t for t in as_list(stop_gradients) if _has_sources(t)], ys, xs)
     if grad_ys is not None:
-        weights = [K.stop_gradient(tensor(g)) for g in _as_list(grad_ys)]
+        weights = [K.stop_gradient(tensor(g)) for g in as_list(grad_ys)]
         ys = [K.sum(y * w) for y, w in zip(ys, weights, strict=True)]
     return K.gradients(ys, xs)
-
-
-def _as_list(x):
-    return list(x) if isinstance(x, (list, tuple)) else [x]
 
 
 def _has_sources(x):
@@ -50,7 +47,7 @@ def _from(stops, ys, xs):
         twin.op = again[leaf.op]
         return twin
 
-    for op in lowering.ancestors(ys):
+    for op in operations.ancestors(ys):
         given = [x for x in leaves([op.args, op.kwargs]) if isinstance(x, KerasTensor)]
         if any(x.key in cut or x.op in again for x in given):
             again[op] = Op(op.func, *map_leaves(replaced, [op.args, op.kwargs]), op.name)
@@ -60,7 +57,7 @@ def _from(stops, ys, xs):
 def hessians(ys, xs):
     """Second derivatives of the sum of `ys` for each of `xs`: (*shape of x, *shape of x)."""
     found = []
-    for x in _as_list(xs):
+    for x in as_list(xs):
         (gradient,) = gradients(ys, [x])
         shape = [*x.shape]
         flat = gradient.reshape([-1])

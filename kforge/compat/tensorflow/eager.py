@@ -92,7 +92,7 @@ class GradientTape:
         weights = None if output_gradients is None else leaves(output_gradients)
         found = _gradients(targets, flat, weights, keep, nested)
         if unconnected_gradients == "zero":
-            found = [torch.zeros_like(_native(x)) if g is None else g for g, x in zip(found, flat)]
+            found = _zeros_for_none(found, flat)
         if not keep:  # it is a value from here on, whose `numpy()` scripts print
             for x in targets:
                 if not x._is_view():
@@ -104,6 +104,8 @@ class GradientTape:
         """The gradients of each element of `target`: (*its shape, *the source's shape)."""
         flat, nested = leaves(sources), bool(_open.stack)
         rows = [_gradients([y], flat, None, True, nested) for y in target.reshape(-1)]
+        if unconnected_gradients == "zero":
+            rows = [_zeros_for_none(row, flat) for row in rows]
         found = iter(
             None if column[0] is None else torch.stack(column).unflatten(0, tuple(target.shape))
             for column in zip(*rows)
@@ -136,6 +138,10 @@ def _native(x):
             )
         return x.op.args[0]
     return x.native if isinstance(x, Variable) else x
+
+
+def _zeros_for_none(gradients, sources):
+    return [torch.zeros_like(_native(x)) if g is None else g for g, x in zip(gradients, sources)]
 
 
 def _gradients(targets, sources, weights, keep, create_graph):

@@ -1,5 +1,8 @@
 """`tf.losses`: means over elements that count by their weights, kept in a collection."""
 
+import functools
+import inspect
+
 from ... import backend as K
 from . import nn
 from .numeric import add_n
@@ -72,135 +75,96 @@ def _floats(labels, predictions):
     return K.cast(labels, "float32"), K.cast(predictions, "float32")
 
 
-def _loss(name, elements):
-    def loss(
-        labels,
-        predictions,
-        weights=1.0,
-        scope=None,
-        loss_collection=GraphKeys.LOSSES,
-        reduction=Reduction.SUM_BY_NONZERO_WEIGHTS,
-    ):
-        found = elements(*_floats(labels, predictions))
-        return compute_weighted_loss(found, weights, scope, loss_collection, reduction)
+def _reduced(elements=None, before=2):
+    """A decorator: a loss of elements as one of `tf.losses`, weighted, reduced and kept.
 
-    loss.__name__ = loss.__qualname__ = name
-    loss.__doc__ = f"`{name}` of elements, weighted and reduced."
+    It takes `weights` after the first `before` arguments, and last what all of these losses take.
+    """
+    if elements is None:
+        return functools.partial(_reduced, before=before)
+    own = list(inspect.signature(elements).parameters.values())
+    weights, *last = list(inspect.signature(compute_weighted_loss).parameters.values())[1:]
+    signature = inspect.Signature([*own[:before], weights, *own[before:], *last])
+
+    @functools.wraps(elements)
+    def loss(*args, **kwargs):
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        settings = {p.name: given.arguments.pop(p.name) for p in (weights, *last)}
+        return compute_weighted_loss(elements(**given.arguments), **settings)
+
+    loss.__signature__ = signature
     return loss
 
 
-absolute_difference = _loss("absolute_difference", lambda y, p: K.abs(p - y))
-mean_squared_error = _loss("mean_squared_error", lambda y, p: K.square(p - y))
+@_reduced
+def absolute_difference(labels, predictions):
+    """The absolute error."""
+    labels, predictions = _floats(labels, predictions)
+    return K.abs(predictions - labels)
 
 
-def hinge_loss(
-    labels,
-    logits,
-    weights=1.0,
-    scope=None,
-    loss_collection=GraphKeys.LOSSES,
-    reduction=Reduction.SUM_BY_NONZERO_WEIGHTS,
-):
+@_reduced
+def mean_squared_error(labels, predictions):
+    """The squared error."""
+    labels, predictions = _floats(labels, predictions)
+    return K.square(predictions - labels)
+
+
+@_reduced
+def hinge_loss(labels, logits):
     """``max(0, 1 - y * logit)`` where y is -1 for label 0 and 1 for label 1."""
     labels, logits = _floats(labels, logits)
-    found = nn.relu(1.0 - (2.0 * labels - 1.0) * logits)
-    return compute_weighted_loss(found, weights, scope, loss_collection, reduction)
+    return nn.relu(1.0 - (2.0 * labels - 1.0) * logits)
 
 
-def huber_loss(
-    labels,
-    predictions,
-    weights=1.0,
-    delta=1.0,
-    scope=None,
-    loss_collection=GraphKeys.LOSSES,
-    reduction=Reduction.SUM_BY_NONZERO_WEIGHTS,
-):
+@_reduced
+def huber_loss(labels, predictions, delta=1.0):
     """Half the squared error up to `delta`, beyond it linear."""
     labels, predictions = _floats(labels, predictions)
     error = K.abs(predictions - labels)
     near = K.minimum(error, delta)
-    found = 0.5 * K.square(near) + delta * (error - near)
-    return compute_weighted_loss(found, weights, scope, loss_collection, reduction)
+    return 0.5 * K.square(near) + delta * (error - near)
 
 
-def log_loss(
-    labels,
-    predictions,
-    weights=1.0,
-    epsilon=1e-7,
-    scope=None,
-    loss_collection=GraphKeys.LOSSES,
-    reduction=Reduction.SUM_BY_NONZERO_WEIGHTS,
-):
+@_reduced
+def log_loss(labels, predictions, epsilon=1e-7):
     """The crossentropy of probabilities, `epsilon` added before logarithms."""
     y, p = _floats(labels, predictions)
-    found = -y * K.log(p + epsilon) - (1.0 - y) * K.log(1.0 - p + epsilon)
-    return compute_weighted_loss(found, weights, scope, loss_collection, reduction)
+    return -y * K.log(p + epsilon) - (1.0 - y) * K.log(1.0 - p + epsilon)
 
 
-def cosine_distance(
-    labels,
-    predictions,
-    axis=None,
-    weights=1.0,
-    scope=None,
-    loss_collection=GraphKeys.LOSSES,
-    reduction=Reduction.SUM_BY_NONZERO_WEIGHTS,
-):
+@_reduced(before=3)
+def cosine_distance(labels, predictions, axis=None):
     """1 minus the product of vectors, which are normalized already, along an axis."""
     labels, predictions = _floats(labels, predictions)
-    found = 1.0 - K.sum(labels * predictions, axis, keepdims=True)
-    return compute_weighted_loss(found, weights, scope, loss_collection, reduction)
+    return 1.0 - K.sum(labels * predictions, axis, keepdims=True)
 
 
-def sigmoid_cross_entropy(
-    multi_class_labels,
-    logits,
-    weights=1.0,
-    label_smoothing=0,
-    scope=None,
-    loss_collection=GraphKeys.LOSSES,
-    reduction=Reduction.SUM_BY_NONZERO_WEIGHTS,
-):
+@_reduced
+def sigmoid_cross_entropy(multi_class_labels, logits, label_smoothing=0):
     """The crossentropy of labels, moved towards 1 / 2 by `label_smoothing`, and of sigmoids."""
     labels, logits = _floats(multi_class_labels, logits)
     labels = labels * (1 - label_smoothing) + 0.5 * label_smoothing
-    found = nn.sigmoid_cross_entropy_with_logits(labels, logits)
-    return compute_weighted_loss(found, weights, scope, loss_collection, reduction)
+    return nn.sigmoid_cross_entropy_with_logits(labels, logits)
 
 
-def softmax_cross_entropy(
-    onehot_labels,
-    logits,
-    weights=1.0,
-    label_smoothing=0,
-    scope=None,
-    loss_collection=GraphKeys.LOSSES,
-    reduction=Reduction.SUM_BY_NONZERO_WEIGHTS,
-):
+@_reduced
+def softmax_cross_entropy(onehot_labels, logits, label_smoothing=0):
     """The crossentropy of labels, smoothed by `label_smoothing`, and of softmax."""
     labels, logits = _floats(onehot_labels, logits)
     if label_smoothing:
         labels = labels * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
-    found = nn.softmax_cross_entropy_with_logits(K.stop_gradient(labels), logits)
-    return compute_weighted_loss(found, weights, scope, loss_collection, reduction)
+    return nn.softmax_cross_entropy_with_logits(K.stop_gradient(labels), logits)
 
 
-def sparse_softmax_cross_entropy(
-    labels,
-    logits,
-    weights=1.0,
-    scope=None,
-    loss_collection=GraphKeys.LOSSES,
-    reduction=Reduction.SUM_BY_NONZERO_WEIGHTS,
-):
+@_reduced
+def sparse_softmax_cross_entropy(labels, logits):
     """The crossentropy of classes, as numbers, and of softmax."""
     labels, logits = convert(labels), tensor(logits)
     if len(labels.shape) == len(logits.shape):
         labels = labels.squeeze(-1)
-    found = nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    return compute_weighted_loss(found, weights, scope, loss_collection, reduction)
+    return nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
 # ---- the collection -----------------------------------------------------------------------------

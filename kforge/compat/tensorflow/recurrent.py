@@ -240,21 +240,23 @@ class DropoutWrapper(_Wrapper):
         if variational_recurrent:
             raise ValueError("DropoutWrapper: variational_recurrent is not offered here.")
         super().__init__(cell)
-        self._kept = input_keep_prob, output_keep_prob, state_keep_prob
+        seeds = [None] * 3 if seed is None else [seed, seed + 1, seed + 2]
+        self._kept = list(zip((input_keep_prob, output_keep_prob, state_keep_prob), seeds))
 
     def call(self, inputs, state):
         """See `RNNCell`."""
         into, out, between = self._kept
-        found, new = self._cell(_dropped(inputs, into), state)
+        found, new = self._cell(_dropped(inputs, *into), state)
         if isinstance(new, LSTMStateTuple):
-            new = LSTMStateTuple(new.c, _dropped(new.h, between))
+            new = LSTMStateTuple(new.c, _dropped(new.h, *between))
         else:
-            new = map_leaves(lambda x: _dropped(x, between), new)
-        return _dropped(found, out), new
+            new = map_leaves(lambda x: _dropped(x, *between), new)
+        return _dropped(found, *out), new
 
 
-def _dropped(x, keep):
-    return x if isinstance(keep, (int, float)) and keep >= 1 else nn.dropout(x, keep)
+def _dropped(x, keep, seed):
+    is_whole = isinstance(keep, (int, float)) and keep >= 1
+    return x if is_whole else nn.dropout(x, keep, seed=seed)
 
 
 class ResidualWrapper(_Wrapper):
