@@ -48,7 +48,9 @@ class Origin:
         """The array that the file has at `offset`, not read but mapped into memory.
 
         None where that cannot be: the array is not all in the file, or not aligned, or the file
-        is not one that the system maps.
+        is not one that the system maps. To read instead takes twice the memory, and for a whole
+        model half the time again; but if another process shortens a mapped file, the system ends
+        this one. SECURITY.md says so.
         """
         fits = offset % dtype.itemsize == 0
         fits &= 0 <= offset <= self.size - math.prod(shape) * dtype.itemsize
