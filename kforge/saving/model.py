@@ -99,6 +99,14 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
             model = model_from_config(config, custom_objects, version)
         has_all = reader.has("model_weights")  # safetensors of weights have the config, too
         group = reader.group("model_weights") if has_all else reader
+        if not model.built and any(entry.names for entry in saved_layers(group)):
+            raise ValueError(
+                f"{reader.where()} has weights, but not the shape of the model's inputs: Keras 2.2 "
+                "and 2.3 forget it where a `Sequential` begins with an InputLayer. Build the "
+                "model of the file yourself: `model = "
+                'model_from_json(h5py.File(path).attrs["model_config"])`, '
+                "`model.build((None, ...))`, `model.load_weights(path)`."
+            )
         report = read_layers(group, model.layers, version=version)
         pending.finish(report.variables)
         if compile:
@@ -133,7 +141,8 @@ def _restore_training(model, reader, custom_objects):
             stacklevel=3,
         )
         return
-    _warn_of_frozen_statistics(model, reader.text("keras_version"))
+    if is_tensorflow2(reader.text("keras_version")):
+        _warn_of_other_training(model)
     if reader.has("optimizer_weights"):
         try:
             _restore_optimizer(model, reader)
@@ -156,18 +165,29 @@ def _hint_of_frozen(model):
     )
 
 
-def _warn_of_frozen_statistics(model, version):
-    """While they are frozen, tf.keras trains with moving statistics, Keras 2 with the batch's."""
-    if is_tensorflow2(version):
-        frozen = _frozen_normalizations(model, model.trainable)
-        if frozen:
-            warnings.warn(
-                f"The frozen BatchNormalization layers {', '.join(frozen)} normalize by moving "
-                "statistics when tf.keras trains, here, as in Keras 2, by those of the batch. To "
-                "go on as there, build the model with `layer(x, training=False)` and load the "
-                "weights.",
-                stacklevel=4,
-            )
+def _warn_of_other_training(model):
+    """Names layers that train in tf.keras otherwise than in Keras 2."""
+    frozen = _frozen_normalizations(model, model.trainable)
+    if frozen:
+        warnings.warn(
+            f"The frozen BatchNormalization layers {', '.join(frozen)} normalize by moving "
+            "statistics when tf.keras trains, here, as in Keras 2, by those of the batch. To go on "
+            "as there, build the model with `layer(x, training=False)` and load the weights.",
+            stacklevel=4,
+        )
+    penalized = [layer.name for layer in _within(model) if layer.activity_regularizer is not None]
+    if penalized:
+        warnings.warn(
+            f"The activity regularizers of the layers {', '.join(penalized)} add to the loss their "
+            "penalty divided by the size of the batch when tf.keras trains, here, as in Keras 2, "
+            "the whole of it. To go on as there, divide their factors by that size.",
+            stacklevel=4,
+        )
+
+
+def _within(layer):
+    """A layer and all layers in it."""
+    return [layer] + [part for inner in layer._sublayers() for part in _within(inner)]
 
 
 def _frozen_normalizations(layer, trainable):

@@ -34,7 +34,10 @@ def load_json(text, source="JSON text"):
     brackets = re.findall(r"[][{}]", outside)
     deepest = max(accumulate(1 if b in "[{" else -1 for b in brackets), default=0)
     _check_size(deepest, (len(brackets) + 1) // 2, source)
-    return json.loads(text, parse_int=functools.partial(_integer, source=source))
+    try:
+        return json.loads(text, parse_int=functools.partial(_integer, source=source))
+    except json.JSONDecodeError as error:
+        raise json.JSONDecodeError(f"{source}: {error.msg}", error.doc, error.pos) from None
 
 
 def dump_json(value, **kwargs):

@@ -14,7 +14,7 @@ import pytest
 import kforge
 from kforge import layers as L
 from kforge import optimizers
-from kforge.models import Model, Sequential, clone_model, load_model, save_model
+from kforge.models import Model, Sequential, clone_model, load_model, model_from_json, save_model
 
 random = np.random.RandomState(0)
 X, Y = random.rand(8, 3).astype("float32"), random.rand(8, 2).astype("float32")
@@ -182,6 +182,35 @@ def test_frozen_statistics_train_otherwise_in_tf_keras(tmp_path):
     load_model(tmp_path / "model.h5", compile=False)
     with pytest.warns(UserWarning, match="The frozen BatchNormalization layers norm normalize by"):
         load_model(tmp_path / "model.h5")
+
+
+@pytest.mark.filterwarnings("error")
+def test_activity_penalties_count_otherwise_in_tf_keras(tmp_path):
+    inner = L.Dense(2, activity_regularizer="l2", name="penalized")
+    model = Sequential([L.TimeDistributed(L.Dense(3), input_shape=(2, 3)), inner])
+    model.compile("sgd", "mse")
+    model.save(tmp_path / "model.h5")
+    load_model(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        file.attrs["keras_version"] = "2.2.4-tf"
+    with pytest.warns(UserWarning, match="activity regularizers of the layers penalized add"):
+        load_model(tmp_path / "model.h5")
+
+
+def test_an_input_layer_that_keras_forgot(tmp_path):
+    model = Sequential([L.InputLayer((3,)), L.Dense(2)])
+    model.save(tmp_path / "model.h5", include_optimizer=False)
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        del config["config"]["build_input_shape"]
+        file.attrs["model_config"] = json.dumps(config)
+    with pytest.raises(ValueError, match="not the shape of the model's inputs"):
+        load_model(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5") as file:  # as the message says
+        again = model_from_json(file.attrs["model_config"])
+    again.build((None, 3))
+    again.load_weights(tmp_path / "model.h5")
+    np.testing.assert_array_equal(again.predict(X[:, :3]), model.predict(X[:, :3]))
 
 
 def test_files_that_are_no_models(tmp_path):

@@ -59,8 +59,8 @@ class TestJson:
         assert load_json(dump_json({"value": matrix}))["value"] == matrix.tolist()
 
     def test_other_syntax_is_an_error_of_json(self):
-        with pytest.raises(json.JSONDecodeError):
-            load_json("{'a': 1}")
+        with pytest.raises(json.JSONDecodeError, match="training_config: Expecting"):
+            load_json("{'a': 1}", "training_config")
         with pytest.raises(TypeError, match="expected a string, got dict"):
             load_json({})
 
