@@ -289,12 +289,14 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
 
 
 def _softmax_crossentropy(logits, target):
+    if not torch.is_grad_enabled():
+        return F.cross_entropy(logits, target, reduction="none")
     # torch's gradient is TensorFlow's where targets sum to 1. Seeing that they do saves time, but
     # on a GPU, which would have to catch up first.
     seen = target.device.type == "cpu" and not torch.compiler.is_compiling()
     axis = min(1, logits.dim() - 1)
     total = torch.sum(target, axis)
-    if not torch.is_grad_enabled() or (seen and torch.all(total == 1)):
+    if seen and torch.all(total == 1):
         return F.cross_entropy(logits, target, reduction="none")
     # Else it is still softmax minus targets: the normalization counts once, whatever their sum.
     norm = torch.logsumexp(logits, axis)

@@ -15,7 +15,15 @@ from ..symbolic import Symbolic
 from .data import model_device
 from .shared import same_everywhere
 
-__all__ = ["LazyLogs", "Results", "fit", "predict", "run_epoch", "should_run_validation"]
+__all__ = [
+    "LazyLogs",
+    "Results",
+    "fit",
+    "predict",
+    "results_of",
+    "run_epoch",
+    "should_run_validation",
+]
 
 
 # `torch.inference_mode` without its Python: a small step takes no longer than that.
@@ -105,6 +113,13 @@ class Results:
             metric.reset_states()
 
 
+def results_of(model):
+    """The `Results` of a compiled model, made once."""
+    if "results" not in model._steps:
+        model._steps["results"] = Results(model._compiled)
+    return model._steps["results"]
+
+
 def _scalar(value):
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu().numpy()
@@ -138,7 +153,7 @@ def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=Non
 
 def fit(model, train, validation, epochs, initial_epoch, verbose, callbacks, validation_freq):
     """Trains; gives the `History` callback."""
-    results = Results(model._compiled)
+    results = results_of(model)
     names = list(results.names)
     logged = names + [f"val_{n}" for n in names] if validation is not None else names
     sizes = {"samples": train.samples, "batch_size": train.batch_size}
@@ -240,7 +255,7 @@ def should_run_validation(validation_freq, epoch):
 
 def evaluate(model, batches, results=None, hooks=None):
     """The loss and metrics over batches, in order; nothing if there are no batches."""
-    results = results or Results(model._compiled)
+    results = results or results_of(model)
     _keep_memory(model)
     begin = end = None
     if hooks is not None:

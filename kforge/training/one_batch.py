@@ -114,9 +114,7 @@ class OneBatchMethods:
 
     def _report(self, loss, reset):
         """The loss and the metrics as numbers."""
-        if "results" not in self._steps:
-            self._steps["results"] = loop.Results(self._compiled)
-        results = self._steps["results"]
+        results = loop.results_of(self)
         if not results.metrics:
             return Number(loss.item())
         found = [Number(loss.item()), *results.metric_values()]
