@@ -25,7 +25,11 @@ def _kernel(kernel):
     """(*window, in, out) as torch takes it: (out, in, *window)."""
     kernel = tensor(kernel)
     last = len(kernel.shape) - 1
-    return torch.permute(kernel, (last, last - 1, *range(last - 1)))
+    found = torch.permute(kernel, (last, last - 1, *range(last - 1)))
+    # A permuted kernel with one filter cannot be differentiated for a batch of one (torch 2.13).
+    return (
+        torch.clone(found, memory_format=torch.contiguous_format) if found.shape[0] == 1 else found
+    )
 
 
 def _depthwise_kernel(kernel):

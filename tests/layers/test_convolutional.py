@@ -211,3 +211,34 @@ def test_depthwise_layers_take_arguments_of_the_kernel_they_do_not_have(layer_cl
     assert "kernel_initializer" not in layer.get_config()
     with pytest.warns(UserWarning, match="Pass `depthwise_regularizer` instead"):
         layer_class(kernel_regularizer="l2", **arguments)
+
+
+class OfTheBackend(L.Layer):
+    """A convolution with one filter, by the function of K."""
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight("kernel", (3, 3, input_shape[-1], 1))
+
+    def call(self, x):
+        return K.conv2d(x, self.kernel)
+
+
+@pytest.mark.parametrize(
+    "make, channels",
+    [
+        (lambda: L.Conv2D(1, 3), 3),
+        (lambda: L.Conv2DTranspose(2, 3), 1),
+        (OfTheBackend, 3),
+    ],
+)
+def test_single_filters_learn_from_batches_of_one(make, channels):
+    x = np.random.RandomState(0).randn(1, 6, 8, channels)
+    model = models.Sequential([L.InputLayer((6, 8, channels)), make()])
+    model.compile("sgd", "mse")
+    before, y = model.get_weights(), np.ones(model.predict(x).shape)
+    model.train_on_batch(x, y)
+    alone = model.get_weights()
+    model.set_weights(before)
+    model.train_on_batch(np.repeat(x, 2, 0), np.repeat(y, 2, 0))
+    for found, wanted in zip(alone, model.get_weights()):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
