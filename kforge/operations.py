@@ -14,6 +14,7 @@ from .variable import is_update, pending_change
 __all__ = [
     "after",
     "ancestors",
+    "changes",
     "computable",
     "dependencies",
     "depends_on_phase",
@@ -116,6 +117,14 @@ def topological(tensors, fed, phase, both=False):
 def ancestors(tensors, both=True):
     """All operations that `tensors` depend on, in either phase."""
     return topological([t for t in tensors if isinstance(t, KerasTensor)], set(), 1, both)
+
+
+def changes(tensors):
+    """The changes of single variables that `tensors` depend on, in order."""
+    found = [
+        op for op in ancestors(tensors) if op.func is pending_change and op.args[1] is not None
+    ]
+    return [KerasTensor(op, None, (op.args[1].meta,) * 2) for op in found]
 
 
 def generators(tensors):

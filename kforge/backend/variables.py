@@ -13,7 +13,7 @@ from ..devices import current_device
 from ..dtypes import dtype_name, torch_dtype
 from ..placement import gives_sizes
 from ..symbolic import KerasTensor, Symbolic, as_tensor
-from ..variable import Variable, record_update, to_numpy
+from ..variable import Variable, record_update, to_numpy, updated
 from .values import apply, as_list, factory, mixed_shape, scalar_or_array, sizes, tensor
 
 __all__ = [
@@ -154,21 +154,30 @@ _ties = ThreadStack()  # for each `control_dependencies` around, its updates
 
 @contextlib.contextmanager
 def control_dependencies(control_inputs):
-    """What `K.identity` gives within this context carries the updates in `control_inputs`."""
-    _ties.stack.append([x for x in as_list(control_inputs) if isinstance(x, KerasTensor)])
+    """Within this context, the updates in `control_inputs` come before.
+
+    What `K.identity` and changes of variables give carries them, and the variables that they
+    change read as changed.
+    """
+    before = [x for x in as_list(control_inputs) if isinstance(x, KerasTensor)]
+    _ties.stack.append(before)
     try:
-        yield
+        with symbolic.substituting(updated(operations.changes(before))):
+            yield
     finally:
         _ties.stack.pop()
+
+
+def tied(x):
+    """`x`, carrying the updates that come before (see `control_dependencies`)."""
+    updates = [u for before in _ties.stack for u in before]
+    return operations.after(tensor(x), updates) if updates and not symbolic.is_executing() else x
 
 
 def identity(x, name=None):
     """A tensor of its own with the values of `x`."""
     x = tensor(x)
-    twin = x.view_as(x)
-    updates = [u for tied in _ties.stack for u in tied]
-    if updates and isinstance(twin, KerasTensor):
-        twin = operations.after(twin, updates)
+    twin = tied(x.view_as(x))
     if name is not None and isinstance(twin, KerasTensor):
         twin = twin.alias(name)
     return twin
@@ -325,17 +334,17 @@ def batch_set_value(tuples):
 
 def update(x, new_x):
     """The change of a variable to `new_x`."""
-    return record_update("assign", x, new_x)
+    return record_update("assign", x, tied(new_x))
 
 
 def update_add(x, increment):
     """The change of a variable by `increment`."""
-    return record_update("add", x, increment)
+    return record_update("add", x, tied(increment))
 
 
 def update_sub(x, decrement):
     """The change of a variable by minus `decrement`."""
-    return record_update("sub", x, decrement)
+    return record_update("sub", x, tied(decrement))
 
 
 def moving_average_update(x, value, momentum):

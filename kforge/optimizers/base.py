@@ -12,13 +12,16 @@ import weakref
 
 import torch
 
-from .. import config, differentiation, lowering, operations, symbolic
+from .. import backend as K
+from .. import config, differentiation, operations, symbolic
+from ..backend import variables
 from ..compat.interfaces import legacy_get_updates_support
-from ..dtypes import torch_dtype
 from ..registry import has_arg
-from ..symbolic import as_tensor, record
+from ..symbolic import KerasTensor, as_tensor, record
+from ..trees import leaves
 from ..variable import Variable
 from .schedules import schedule_of, serialize
+from .step import Scalar, Step, clip, clip_norm
 
 __all__ = ["Optimizer", "Scalar", "clip_norm"]
 
@@ -38,42 +41,12 @@ _FOREIGN = {
 }
 
 
-class Scalar(Variable):
-    """A number on the CPU, which Python reads and writes through `array`, without torch."""
-
-    def __init__(self, value, name, dtype=None):
-        # Half precision has no room for a learning rate.
-        dtype = dtype or torch.promote_types(torch_dtype(None), torch.float32)
-        super().__init__(_number(value, name, dtype), name, trainable=False, device="cpu")
-
-    @property
-    def native(self):
-        """The tensor of the value."""
-        return self._native
-
-    @native.setter
-    def native(self, tensor):
-        self._native, self.array = tensor, tensor.numpy()
-
-    def set(self, value):
-        """Sets the value; a variable given as value becomes another name for this one."""
-        self.assign(_number(value, self.name, self.torch_dtype))
-        if isinstance(value, Variable) and value.dtype == self.dtype:
-            value.native = self.native
-
-    def __deepcopy__(self, memo):
-        twin = memo[id(self)] = type(self)(self.array.item(), self.name[:-2], self.torch_dtype)
-        return twin
-
-    def __reduce__(self):
-        return type(self), (self.array.item(), self.name[:-2], self.torch_dtype)
-
-
-def _number(value, name, dtype):
-    try:
-        return as_tensor(lowering.evaluate(value), dtype).reshape(())
-    except (TypeError, RuntimeError) as error:
-        raise ValueError(f"{name.removesuffix(':0')} must be a number, got {value!r}.") from error
+def _varies(value, held):
+    """Whether a value depends on variables other than `held`, the one that it is a new value of."""
+    if not isinstance(value, KerasTensor):
+        return False
+    read = leaves([[op.args, op.kwargs] for op in operations.ancestors([value])])
+    return any(isinstance(x, Variable) and x is not held for x in read)
 
 
 class Optimizer:
@@ -89,6 +62,8 @@ class Optimizer:
     counters = ("iterations",)
     updates = weights = ()
     clipnorm = clipvalue = decay = None
+    # Hyperparameters that are computed in each step, by name.
+    tensors = {}  # noqa: RUF012  (replaced, never changed)
     schedule = None  # gives the learning rate of each step, instead of its last value
     initial_decay = 0.0
     # Which weights files of older versions of Keras do not have.
@@ -126,7 +101,10 @@ class Optimizer:
 
     def __setattr__(self, name, value):
         held = vars(self).get(name)
-        if isinstance(held, Scalar) and value is not held:
+        if isinstance(held, Scalar) and _varies(value, held):
+            self.tensors = {**self.tensors, name: value}
+        elif isinstance(held, Scalar) and value is not held:
+            self.tensors = {k: v for k, v in self.tensors.items() if k != name}
             if name == "learning_rate":
                 self.schedule = schedule_of(value)
                 value = value if self.schedule is None else self.schedule.at(0)
@@ -178,7 +156,7 @@ class Optimizer:
         Otherwise a class, or somebody who changed this object, has a `get_updates` or a
         `get_gradients` of its own, and a training step is what `get_updates` records.
         """
-        return all(
+        return not self.tensors and all(
             name not in vars(self) and getattr(type(self), name) is getattr(Optimizer, name)
             for name in ("get_updates", "get_gradients")
         )
@@ -193,7 +171,7 @@ class Optimizer:
         steps = [step for step in (ref() for ref in self._steps) if step is not None]
         found = next((step for step in steps if step.is_for(params)), None)
         if found is None:
-            found = _Step(self, params)
+            found = Step(self, params)
             self._steps = (*(weakref.ref(step) for step in steps), weakref.ref(found))
         else:
             found.arrange()
@@ -238,7 +216,7 @@ class Optimizer:
         step = self.prepare(params)
 
         def run(values):
-            step.update_in_keras_layout(_clip(values, self.clipnorm, self.clipvalue))
+            step.update_in_keras_layout(clip(values, self.clipnorm, self.clipvalue))
             if then is not None:
                 then()
 
@@ -257,16 +235,22 @@ class Optimizer:
         if missing:
             raise differentiation.missing_gradients(missing)
         if self._clips and grads:
-            grads = record(_clip, grads, self.clipnorm, self.clipvalue)
+            grads = record(clip, grads, self.clipnorm, self.clipvalue)
         return grads
 
     @legacy_get_updates_support
     def get_updates(self, loss, params):
-        """Records one step that makes `loss` smaller: updates for `K.function`."""
+        """Records one step that makes `loss` smaller: updates for `K.function`.
+
+        It is one operation, unless a program may look at the changes of each variable.
+        """
         params = list(params)
         step = self.prepare(params)
         grads = self.get_gradients(loss, params)
-        self.updates = [operations.effect(step.update_in_keras_layout, grads)]
+        if self.is_direct and K.update is variables.update:
+            self.updates = [operations.effect(step.update_in_keras_layout, grads)]
+        else:
+            self.updates = step.changes(grads, dict(self.tensors))
         return self.updates
 
     @property
@@ -340,109 +324,3 @@ class Optimizer:
                 )
             config["clipnorm"] = config.pop("global_clipnorm") or config.get("clipnorm")
         return cls(**{k: v for k, v in config.items() if v is not None or has_arg(cls.__init__, k)})
-
-
-class _Step:
-    """What an optimizer does to some variables: called with their gradients, it updates them."""
-
-    def __init__(self, optimizer, params):
-        self.optimizer, self.params = optimizer, params
-        self.slots = [
-            [optimizer._new_slot(name, i, p) for i, p in enumerate(params)]
-            for name in optimizer.slots
-        ]
-        counters = [getattr(optimizer, name) for name in optimizer.counters]
-        self.weights = counters + [variable for slot in self.slots for variable in slot]
-        self.constrained = [p for p in params if p.constraint is not None]
-        self.arrange()
-
-    def __getstate__(self):
-        return {k: v for k, v in vars(self).items() if k != "groups"}
-
-    def __setstate__(self, state):
-        vars(self).update(state)
-        self.arrange()
-
-    def is_for(self, params):
-        """Whether these are the variables of this step."""
-        return len(params) == len(self.params) and all(a is b for a, b in zip(params, self.params))
-
-    def arrange(self):
-        """Moves slots to where the variables are; groups them by device and dtype.
-
-        torch's fused kernels read memory in order, so slots and gradients must have the strides
-        of their variables.
-        """
-        for slot in self.slots:
-            for param, variable in zip(self.params, slot):
-                like, native = param.native, variable.native
-                if like.shape == native.shape and (
-                    (like.device, like.dtype, like.stride())
-                    != (native.device, native.dtype, native.stride())
-                ):
-                    variable.native = torch.empty_like(like, requires_grad=False).copy_(native)
-                    variable.native.keras_name = native.keras_name
-        places = {}
-        for i, param in enumerate(self.params):
-            places.setdefault((param.device, param.dtype), []).append(i)
-        self.groups = []
-        for indices in places.values():
-            natives = [self.params[i].native for i in indices]
-            state = [[slot[i].native for i in indices] for slot in self.slots]
-            strides = [native.stride() for native in natives]
-            picked = indices if len(places) > 1 else None
-            self.groups.append((picked, natives, strides, state))
-
-    def __call__(self, grads):
-        """One step, given the gradients in torch's layout."""
-        optimizer = self.optimizer
-        if optimizer.clipnorm or optimizer.clipvalue:
-            grads = _clip(grads, optimizer.clipnorm, optimizer.clipvalue)
-        self.update(grads)
-
-    def update(self, grads):
-        """One step, given gradients that are clipped."""
-        optimizer = self.optimizer
-        lr = optimizer.rate()
-        for indices, params, strides, state in self.groups:
-            own = grads if indices is None else [grads[i] for i in indices]
-            if [g.stride() for g in own] != strides:
-                own = [_with_strides_of(p, g) for p, g in zip(params, own)]
-            optimizer.update(params, own, state, lr)
-        optimizer.advance()
-        if self.constrained:
-            with symbolic.executing(1):
-                for param in self.constrained:
-                    param.modify(torch.Tensor.copy_, param.constraint(param.view))
-
-    def update_in_keras_layout(self, grads):
-        """One step, given clipped gradients in the layout of the variables as Keras shows them."""
-        self.update(
-            [g if p.layout is None else p.layout.to_torch(g) for p, g in zip(self.params, grads)]
-        )
-
-
-def _with_strides_of(param, grad):
-    if grad.stride() == param.stride():
-        return grad
-    return torch.empty_like(param, requires_grad=False).copy_(grad)
-
-
-def _clip(grads, clipnorm, clipvalue):
-    """Gradients with a common norm of at most `clipnorm`, then between -clipvalue and clipvalue."""
-    if grads and clipnorm and clipnorm > 0:
-        norms = torch._foreach_norm(grads)
-        norm = torch.linalg.vector_norm(torch.stack([n.to(norms[0]) for n in norms]))
-        scale = torch.where(norm >= clipnorm, clipnorm / norm, 1.0)
-        if len({(g.device, g.dtype) for g in grads}) > 1:
-            grads = [g * scale.to(g) for g in grads]
-        else:
-            grads = torch._foreach_mul(grads, scale)
-    if grads and clipvalue and clipvalue > 0:
-        grads = torch._foreach_clamp_max(torch._foreach_clamp_min(grads, -clipvalue), clipvalue)
-    return list(grads)
-
-
-def clip_norm(g, c, n):
-    """The gradient `g` scaled by c / n where the norm `n` is `c` or more; as it is if c <= 0."""
-    return g if c <= 0 else g * torch.where(n >= c, c / n, 1.0)

@@ -298,3 +298,95 @@ def test_the_rate_with_decay_as_scripts_print_it():
     o = model.optimizer
     lr = K.eval(o.lr * (1.0 / (1.0 + o.decay * K.cast(o.iterations, K.dtype(o.decay)))))
     assert lr == pytest.approx(RATE / 2.5)
+
+
+def extended(base, altered):
+    """A class whose updates are those of `base`, each new value of a weight being `altered`."""
+
+    class Extended(base):
+        def get_updates(self, loss, params):
+            usual = K.update
+
+            def update(x, new):
+                return usual(x, altered(self, x, new) if any(x is p for p in params) else new)
+
+            K.update = update
+            updates = super().get_updates(loss, params)
+            K.update = usual
+            return updates
+
+    return Extended
+
+
+def test_a_function_in_place_of_k_update_alters_the_changes_of_weights():
+    decay = extended(optimizers.SGD, lambda self, w, new: new - 0.05 * w)
+    model = linear(decay(RATE, momentum=0.9), kernel_constraint=lambda w: K.clip(w, -0.2, 0.2))
+    slower = linear(extended(optimizers.Nadam, lambda self, w, new: w + (new - w) / 2)())
+    nadam = linear("nadam")
+    w, m = np.zeros((4, 1)), 0.0
+    for _ in range(3):
+        m = 0.9 * m - RATE * gradient(w)
+        w = np.clip(w + m, -0.2, 0.2) - 0.05 * w
+        model.train_on_batch(X, Y)
+        close(model.get_weights()[0], w)
+        for other in (slower, nadam):
+            other.set_weights([np.zeros((4, 1))])
+            other.train_on_batch(X, Y)
+        close(slower.get_weights()[0] * 2, nadam.get_weights()[0])
+    for ours, wanted in zip(slower.optimizer.get_weights(), nadam.optimizer.get_weights()):
+        close(ours, wanted)
+
+
+class Accumulating(optimizers.SGD):
+    """Steps with the sum of two batches' gradients, while a learning rate of 0 stands still."""
+
+    def get_gradients(self, loss, params):
+        return self.sums
+
+    def get_updates(self, loss, params):
+        gradients = super().get_gradients(loss, params)
+        self.sums = [K.zeros(K.int_shape(p)) for p in params]
+        now = K.equal(self.iterations % 2, 1)
+        self.lr = K.switch(now, self.lr, 0.0)
+        added = [K.update_add(s, g) for s, g in zip(self.sums, gradients)]
+        with K.control_dependencies(added):
+            updates = super().get_updates(loss, params)
+        with K.control_dependencies(updates):
+            return [K.update(s, K.switch(now, K.zeros_like(s), s)) for s in self.sums]
+
+
+def test_a_learning_rate_that_is_computed_in_each_step():
+    model, w = linear(Accumulating(lr=RATE)), np.zeros((4, 1))
+    for t in range(4):
+        model.train_on_batch(X[t : t + 4], Y[t : t + 4])
+        if t % 2:
+            w = w - RATE * sum(gradient(w, X[i : i + 4], Y[i : i + 4]) for i in (t - 1, t))
+        close(model.get_weights()[0], w)
+    assert K.get_value(model.optimizer.lr) == pytest.approx(RATE)
+
+
+class LookingAhead(optimizers.Adam):
+    """Every second step ends midway between the slow weights and the fast ones."""
+
+    def get_updates(self, loss, params):
+        updates = super().get_updates(loss, params)
+        self.slow = [K.variable(np.ones(K.int_shape(p))) for p in params]
+        now = K.equal(self.iterations % 2, 0)
+        pairs = list(zip(params, self.slow))
+        with K.control_dependencies(updates):
+            moved = [K.update(q, K.switch(now, q + (p - q) / 2, q)) for p, q in pairs]
+            with K.control_dependencies(moved):
+                return [K.update(p, K.switch(now, q, p)) for p, q in pairs]
+
+
+def test_changes_that_come_one_after_the_other_read_what_was_changed():
+    model, adam = linear(LookingAhead()), linear("adam")
+    slow = np.ones((4, 1))
+    for t in range(4):
+        adam.set_weights(model.get_weights())
+        model.train_on_batch(X, Y)
+        adam.train_on_batch(X, Y)
+        wanted = adam.get_weights()[0]
+        if t % 2 == 0:
+            wanted = slow = (slow + wanted) / 2
+        close(model.get_weights()[0], wanted)

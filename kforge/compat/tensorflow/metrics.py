@@ -31,8 +31,9 @@ def _streaming(name, parts, finish, shape=()):
     sums = [_counter(f"{name}/{key}", shape) for key in parts]
     moved = [record_update("add", total, part) for total, part in zip(sums, parts.values())]
     new = [total + part for total, part in zip(sums, parts.values())]
+    value = finish(*sums)
     with K.control_dependencies(moved):
-        return finish(*sums), K.identity(finish(*new))
+        return value, K.identity(finish(*new))
 
 
 def _divided(total, count):
@@ -115,4 +116,4 @@ def mean_iou(labels, predictions, num_classes, weights=None, name=None, **collec
     occurring = K.sum(K.cast(K.greater(unions, 0.0), "float32"))
     value = _divided(K.sum(diagonal / K.maximum(unions, 1e-30)), occurring)
     with K.control_dependencies([record_update("add", total, batch)]):
-        return value, K.identity(total + batch)
+        return value, K.identity(total)

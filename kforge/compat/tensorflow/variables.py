@@ -8,6 +8,7 @@ from ... import variable as variables
 from ...backend import session
 from ...backend.random import operation_seed, set_graph_seed, stream
 from ...backend.values import mixed_shape, sizes
+from ...backend.variables import tied
 from ...dimensions import GraphShape
 from ...dtypes import torch_dtype
 from ...variable import record_update
@@ -158,7 +159,7 @@ def placeholder_with_default(input, shape):
 
 def _change(kind):
     def change(ref, value):
-        return record_update(kind, ref, convert(value, ref.dtype))
+        return record_update(kind, ref, tied(convert(value, ref.dtype)))
 
     change.__doc__ = f"An operation that changes a variable: `{kind}`."
     return change
