@@ -31,6 +31,7 @@ __all__ = [
     "image_data_format",
     "in_notebook",
     "name_scope",
+    "numpy_floatx",
     "reset_uids",
     "scope",
     "scoped",
@@ -100,9 +101,14 @@ def check_data_format(value):
     return value
 
 
+def numpy_floatx():
+    """The default float type for NumPy arrays: float32 for bfloat16, which NumPy has not."""
+    return "float32" if floatx() == "bfloat16" else floatx()
+
+
 def cast_to_floatx(x):
     """A NumPy array of `x` in the default float type."""
-    return np.asarray(x, dtype=floatx())
+    return np.asarray(x, dtype=numpy_floatx())
 
 
 # The name that `K.backend()` answers, and the learning phase that `K.set_learning_phase` fixed.

@@ -34,6 +34,7 @@ __all__ = [
     "Permuted",
     "Variable",
     "all_variables",
+    "as_numpy",
     "as_symbolic",
     "collecting",
     "forget_variables",
@@ -360,6 +361,11 @@ def as_symbolic(x):
     if isinstance(x, Variable):
         return record(torch.clone, x)
     return x if isinstance(x, KerasTensor) else constant(x)
+
+
+def as_numpy(tensor):
+    """A NumPy array of a tensor, which shares its memory if it can; bfloat16 becomes float32."""
+    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy(force=True)
 
 
 def to_numpy(tensor):

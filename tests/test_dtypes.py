@@ -10,7 +10,7 @@ import kforge
 from kforge import backend as K
 from kforge.dtypes import DType, torch_dtype
 from kforge.layers import Dense, Input
-from kforge.models import Model
+from kforge.models import Model, Sequential
 
 
 @pytest.fixture
@@ -99,3 +99,16 @@ def test_dtypes_go_where_names_go(as_keras):
     with K.name_scope("some"):
         assert Dense(2, dtype=x.dtype).dtype == "int32"
     np.testing.assert_array_equal(K.eval(K.variable([1, 2], dtype=x.dtype) * 2), [2, 4])
+
+
+def test_bfloat16_is_float32_where_numpy_takes_over(request):
+    request.addfinalizer(lambda: K.set_floatx("float32"))
+    K.set_floatx("bfloat16")
+    model = Sequential([Dense(2, activation="softmax", kernel_regularizer="l2", input_shape=(3,))])
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    x, y = np.ones((5, 3)), np.eye(2)[[0, 1, 0, 1, 0]]
+    assert np.isfinite(model.fit(x, y, verbose=0).history["loss"]).all()
+    assert model.output.dtype is torch.bfloat16
+    found = [model.predict(x), model.predict(x, batch_size=2), model.predict_on_batch(x)]
+    arrays = [*found, *model.get_weights(), K.cast_to_floatx(1)]
+    assert {a.dtype.name for a in arrays} == {"float32"}

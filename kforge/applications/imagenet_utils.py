@@ -61,7 +61,7 @@ def preprocess_input(x, data_format=None, mode="caffe", **kwargs):
 
 def _preprocess_array(x, axis, reverses, scale, mean, deviation):
     if not np.issubdtype(x.dtype, np.floating):
-        x = x.astype(config.floatx())
+        x = x.astype(config.numpy_floatx())
     if reverses:
         x = np.flip(x, axis)
     if scale != 1:

@@ -4,6 +4,7 @@ import torch
 
 from .. import operations, symbolic
 from ..symbolic import KerasTensor
+from ..variable import as_numpy
 from .session import learning_phase
 from .values import apply, recorded, tensor
 from .variables import cast
@@ -91,5 +92,5 @@ def print_tensor(x, message=""):
 
 def _print(x, message):
     if not x.is_meta:
-        print(message, x.detach().cpu().numpy())
+        print(message, as_numpy(x))
     return x.view_as(x)

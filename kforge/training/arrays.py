@@ -138,7 +138,7 @@ def _as_numbers(data, name, what):
     """An array of numbers, also of those that were given as Python objects or as text."""
     try:
         found = np.asarray(data)
-        return found.astype(config.floatx()) if found.dtype.kind in "OSU" else found
+        return found.astype(config.numpy_floatx()) if found.dtype.kind in "OSU" else found
     except (TypeError, ValueError) as error:
         kind = (
             f"an array of {data.dtype} of shape {data.shape}"

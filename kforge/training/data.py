@@ -65,7 +65,7 @@ class ArrayBatches:
         """Inputs, targets and sample weights (ones where none were given), as NumPy arrays."""
         given = [t.cpu().numpy() for t in self.tensors]
         weights = iter(given[len(given) - sum(self.weighted) :])
-        ones = np.ones(self.samples, config.floatx())
+        ones = np.ones(self.samples, config.numpy_floatx())
         weights = [next(weights) if is_given else ones for is_given in self.weighted]
         return given[: len(given) - sum(self.weighted)] + weights
 

@@ -221,7 +221,7 @@ def standardize_weights(y, sample_weight=None, class_weight=None, sample_weight_
     if found is None:
         axes = 2 if sample_weight_mode == "temporal" else 1
         found = np.ones(tuple(y.shape)[:axes])
-    return np.asarray(found, K.floatx())
+    return K.cast_to_floatx(found)
 
 
 def get_output_sample_weight_and_mode(

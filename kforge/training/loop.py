@@ -12,6 +12,7 @@ from .. import lowering, parallel, tuning
 from ..callbacks.logs import Number, listed
 from ..compat.arguments import user_level
 from ..symbolic import Symbolic
+from ..variable import as_numpy
 from .data import model_device
 from .shared import same_everywhere
 
@@ -122,7 +123,7 @@ def results_of(model):
 
 def _scalar(value):
     if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().numpy()
+        value = as_numpy(value)
     return Number(value) if np.ndim(value) == 0 else np.asarray(value)
 
 
@@ -305,12 +306,12 @@ def predict(model, batches, hooks=None):
                     whole[at : at + out.shape[0]].copy_(out)
             at += size
             if end is not None:
-                end(i, {"batch": i, "size": size, "outputs": [out.cpu().numpy() for out in found]})
+                end(i, {"batch": i, "size": size, "outputs": [as_numpy(out) for out in found]})
     if hooks is not None:
         hooks.on_predict_end()
     if samples is None:
         held = [torch.cat(parts) for parts in held or []]
-    return [whole.contiguous().numpy() for whole in held or []]
+    return [as_numpy(whole.contiguous()) for whole in held or []]
 
 
 def inference(step):

@@ -2,6 +2,7 @@
 
 from ..backend.values import as_list
 from ..callbacks.logs import Number
+from ..variable import as_numpy, to_numpy
 from . import loop
 from .arrays import array_inputs
 from .data import adapt_arrays, check_batch, model_device, on_device
@@ -109,8 +110,10 @@ class OneBatchMethods:
         with loop.inference(step):
             found = step(batch)
         if step.aliases or step.lowered.needs_grad or not found[0].is_cpu:
-            found = [out.detach().clone().cpu().contiguous() for out in found]
-        return found[0].numpy() if len(found) == 1 else [out.numpy() for out in found]
+            found = [to_numpy(out) for out in found]
+        else:
+            found = [as_numpy(out) for out in found]
+        return found[0] if len(found) == 1 else found
 
     def _report(self, loss, reset):
         """The loss and the metrics as numbers."""

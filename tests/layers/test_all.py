@@ -196,8 +196,6 @@ def _in_double(case):
     return {"module": case.arguments["module"]().double()} if case.name == "TorchModule" else {}
 
 
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @all_layers
 def test_half_precision(case, dtype, floatx):

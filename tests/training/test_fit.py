@@ -154,9 +154,9 @@ def test_nothing_is_read_from_the_device_between_batches(data, options, monkeypa
     for name in ("item", "cpu", "numpy", "tolist", "__float__", "__int__", "__bool__"):
         method = getattr(torch.Tensor, name)
 
-        def counted(self, *args, _method=method):
+        def counted(self, *args, _method=method, **kwargs):
             reads.append(self)
-            return _method(self, *args)
+            return _method(self, *args, **kwargs)
 
         monkeypatch.setattr(torch.Tensor, name, counted)
     counts = []

@@ -32,7 +32,7 @@ class NumpyArrayIterator(Iterator):
         subset=None,
         dtype=None,
     ):
-        self.dtype = dtype or config.floatx()
+        self.dtype = dtype or config.numpy_floatx()
         self.data_format = config.check_data_format(data_format)
         x, more = x[:2] if isinstance(x, (tuple, list)) else (x, [])
         more = [np.asarray(m) for m in (more if isinstance(more, list) else [more])]

@@ -96,7 +96,7 @@ class Augmenter:
         self.preprocessing_function = preprocessing_function
         self.data_format = config.check_data_format(data_format)
         self.interpolation_order = interpolation_order
-        self.dtype = dtype or config.floatx()
+        self.dtype = dtype or config.numpy_floatx()
         self.zoom_range = zoom_range
         self._validation_split = validation_split
         self.mean = None

@@ -88,7 +88,7 @@ def _resize(image, size, interpolation):
 def img_to_array(img, data_format=None, dtype=None):
     """An array of rank 3 from a Pillow image; float type and layout are the defaults if None."""
     data_format = config.check_data_format(data_format)
-    x = np.asarray(img, dtype=dtype or config.floatx())
+    x = np.asarray(img, dtype=dtype or config.numpy_floatx())
     if x.ndim == 2:
         x = x[..., None]
     if x.ndim != 3:
@@ -104,7 +104,7 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
     """
     image = pillow()
     data_format = config.check_data_format(data_format)
-    x = np.asarray(x, dtype=dtype or config.floatx())
+    x = np.asarray(x, dtype=dtype or config.numpy_floatx())
     if x.ndim != 3:
         raise ValueError(
             f"Expected image array to have rank 3 (single image). Got array with shape: {x.shape}"

@@ -156,7 +156,7 @@ class FileIterator(Iterator):
         self.save_prefix = save_prefix
         self.save_format = save_format
         self.interpolation = interpolation
-        self.dtype = dtype or config.floatx()
+        self.dtype = dtype or config.numpy_floatx()
         self.subset = subset
         self.split = None
         if subset is not None:
