@@ -23,7 +23,7 @@ LEVELS = """
     engine.
     callbacks training
     saving
-    engine engine.model engine.sequential
+    engine engine.files engine.model engine.sequential
     layers
     models
     utils.layer_utils utils.losses_utils utils.metrics_utils utils.multi_gpu_utils

@@ -5,10 +5,9 @@ from typing import ClassVar
 import torch
 
 from .. import config as settings
-from .. import lowering, operations, saving, symbolic
+from .. import lowering, operations, symbolic
 from ..backend.values import as_list
 from ..dtypes import dtype_name
-from ..saving.text import dump_json, dump_yaml
 from ..training.arrays import array_inputs
 from ..training.data import model_device
 from ..training.methods import TrainingMethods
@@ -16,6 +15,7 @@ from ..trees import leaves
 from ..variable import to_numpy
 from .calls import phase_of_call
 from .contributions import CallUpdates
+from .files import ModelFiles
 from .inputs import Input
 from .layer import Layer, automatic_name, layers
 from .network import ends, graph_config, graph_from_config, run_graph, trace_graph
@@ -27,7 +27,7 @@ from .weights import assign_all, unique
 __all__ = ["Model"]
 
 
-class Model(TrainingMethods, Layer):
+class Model(ModelFiles, TrainingMethods, Layer):
     """A model from symbolic `inputs` to `outputs`; or subclass it, with layers and a `call`.
 
     >>> x = Input((784,))
@@ -38,8 +38,10 @@ class Model(TrainingMethods, Layer):
     _other_names: ClassVar = {
         **Layer._other_names,
         "_layers": "layers",
-        **{name: f"_{name}" for name in ("input_layers", "output_layers")},
-        **{name: f"_{name}" for name in ("layers_by_depth", "nodes_by_depth")},
+        "input_layers": "_input_layers",
+        "layers_by_depth": "_layers_by_depth",
+        "nodes_by_depth": "_nodes_by_depth",
+        "output_layers": "_output_layers",
     }
 
     def __init__(self, *args, **kwargs):
@@ -420,56 +422,6 @@ class Model(TrainingMethods, Layer):
         model = cls(inputs=inputs, outputs=outputs, name=name)
         model.trainable = config.get("trainable", True)
         return model
-
-    def _described(self):
-        return {
-            **layers.serialize(self),
-            "keras_version": settings.KERAS_VERSION,
-            "backend": settings.KERAS_BACKEND,
-        }
-
-    def to_json(self, **kwargs):
-        """The architecture as JSON; keyword arguments go to `json.dumps`."""
-        return dump_json(self._described(), **kwargs)
-
-    def to_yaml(self, **kwargs):
-        """The architecture as YAML; keyword arguments go to `yaml.dump`."""
-        return dump_yaml(self._described(), **kwargs)
-
-    # ---- files ----
-
-    @property
-    def _original(self):
-        """The model that files hold: this one, unless it only stands for another."""
-        return self
-
-    def save(self, filepath, overwrite=True, include_optimizer=True):
-        """Saves architecture, weights and optimizer to HDF5, or to safetensors if `filepath` ends
-        so (see `kforge.models.save_model`).
-        """
-        saving.save_model(self, filepath, overwrite, include_optimizer)
-
-    def save_weights(self, filepath, overwrite=True):
-        """Saves the weights to HDF5, or to safetensors if `filepath` ends so."""
-        saving.save_weights(self, filepath, overwrite)
-
-    def load_weights(self, filepath, by_name=False, skip_mismatch=False, reshape=False):
-        """Sets the weights from a file; gives a report (see `kforge.saving.load_weights`)."""
-        return saving.load_weights(self, filepath, by_name, skip_mismatch, reshape)
-
-    def to_torch(self, data_format="channels_last"):
-        """A `torch.nn.Module` that computes what `predict` does, and needs nothing of this package:
-        torch's own modules, named after the layers, with copies of the weights.
-
-        Inputs are as the model's; with "channels_first", those with 4 or 5 axes have their channels
-        second. See `kforge.saving.to_torch`.
-        """
-        return saving.to_torch(self, data_format)
-
-    def __reduce_ex__(self, protocol):
-        if self._graph is None:  # a subclass, which has no config
-            return super().__reduce_ex__(protocol)
-        return saving.unpickle_model, (saving.pickle_model(self),)
 
     def __getstate__(self):
         graph = dict.fromkeys(("_inputs", "_outputs", "_compiled", "_latest_run"))
