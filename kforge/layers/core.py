@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from .. import activations, functions, symbolic
 from .. import backend as K
+from ..backend.random import pass_over_number
 from ..backend.values import as_list
 from ..engine import InputSpec, Layer
 from ..engine.node import unpack
@@ -198,7 +199,8 @@ class Flatten(Layer):
     def call(self, inputs):
         if self.data_format == "channels_first":
             inputs = torch.movedim(inputs, 1, -1)
-        return K.batch_flatten(inputs)
+        pass_over_number(10**4)  # as K.batch_flatten does, which would take a list, too
+        return torch.flatten(inputs, 1)
 
 
 class Reshape(Layer):
