@@ -9,6 +9,7 @@ import torch
 
 from .. import config
 from ..devices import default_device
+from ..variable import as_numpy
 from .arrays import array_inputs, array_targets, same_length, sample_weights
 
 __all__ = [
@@ -63,7 +64,7 @@ class ArrayBatches:
 
     def arrays(self):
         """Inputs, targets and sample weights (ones where none were given), as NumPy arrays."""
-        given = [t.cpu().numpy() for t in self.tensors]
+        given = [as_numpy(t) for t in self.tensors]
         weights = iter(given[len(given) - sum(self.weighted) :])
         ones = np.ones(self.samples, config.numpy_floatx())
         weights = [next(weights) if is_given else ones for is_given in self.weighted]
