@@ -20,6 +20,7 @@ from ..config import (
     set_image_data_format,
 )
 from ..config import check_data_format as normalize_data_format
+from .compiled import *
 from .control import *
 from .conv import *
 from .conv import (

@@ -5,7 +5,7 @@ import torch
 from .. import operations, symbolic
 from ..symbolic import KerasTensor
 from ..variable import as_numpy
-from .session import learning_phase
+from .compiled import learning_phase
 from .values import apply, recorded, tensor
 from .variables import cast
 
