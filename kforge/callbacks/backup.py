@@ -21,10 +21,10 @@ class BackupAndRestore(Callback):
     of Python's, NumPy's and torch's random numbers: a training that is killed and started again
     by the same script gives the same weights, bit for bit, as one that was not. `save_freq` is
     "epoch" or a number of batches. When the training ends, the backup is deleted, unless
-    `delete_checkpoint` is false. Logs of an epoch that was interrupted are of its remaining
-    batches, and callbacks that compare losses judge by those. Generators must by themselves give
-    the batches that come next. In several processes the first writes, all restore, and dropout
-    begins anew in the others.
+    `delete_checkpoint` is false. Metrics of other libraries have no state that is kept: after an
+    epoch that was interrupted they are of its remaining batches. Generators must by themselves
+    give the batches that come next. In several processes the first writes, all restore, and
+    dropout begins anew in the others.
 
     >>> model.fit(x, y, epochs=50, callbacks=[BackupAndRestore("backup")])
     """
@@ -51,17 +51,24 @@ class BackupAndRestore(Callback):
     def on_train_begin(self, logs=None):
         """Restores the state that is in the folder, if there is one."""
         os.makedirs(self.backup_dir, exist_ok=True)
-        self._resumed = None
+        self._resumed = self._metrics = None
         if os.path.exists(self.path):
             self._restore()
 
     def on_epoch_begin(self, epoch, logs=None):
         """Remembers where the random numbers were, from which the order of samples comes."""
+        if self._metrics is not None:
+            for metric, weights in zip(self.model._compiled.metrics, self._metrics):
+                metric.set_weights(weights)
+            self._metrics = None
         self._epoch, self._at_begin = epoch, self._random_states()
         self._order = self._current_order()
 
     def on_train_batch_begin(self, batch, logs=None):
         """Goes on with the random numbers of the batch after which the backup was written."""
+        self._resume()
+
+    def _resume(self):
         if self._resumed is not None:
             set_random_states(self._resumed, self._generators())
             parallel.differ()
@@ -72,10 +79,11 @@ class BackupAndRestore(Callback):
         self._due = self._due or (batch + 1) % self.save_freq == 0
         gathering = self.model._gathering()
         if self._due and not (gathering and gathering.waiting):
-            self._write(self._epoch, batch + 1)
+            self._write(self._epoch, batch + 1, logs.sums())
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes a backup."""
+        self._resume()
         self._write(epoch + 1, 0)
 
     def on_train_end(self, logs=None):
@@ -85,13 +93,15 @@ class BackupAndRestore(Callback):
 
     # ---- what is in a backup ----
 
-    def _write(self, epoch, batch):
+    def _write(self, epoch, batch, sums=None):
         if not parallel.is_first():
             return
         optimizer = self.model.optimizer
         state = {
             "epoch": epoch,
             "batch": batch,
+            "sums": sums,
+            "metrics": [m.get_weights() for m in self.model._compiled.metrics] if batch else None,
             "weights": self.model.get_weights(),
             "optimizer": optimizer.get_weights(),
             "rates": _rates(optimizer),
@@ -126,6 +136,9 @@ class BackupAndRestore(Callback):
                 kind = type(getattr(callback, name, None))
                 setattr(callback, name, kind(value) if issubclass(kind, dict) else value)
         self.params.update(initial_epoch=state["epoch"], initial_batch=state["batch"])
+        if state.get("sums"):
+            self.params["initial_sums"] = tuple(state["sums"])
+            self._metrics = state["metrics"]
         if state["order"] is not None:
             samples = len(self.batches.order)
             if len(state["order"]) != samples:

@@ -24,14 +24,15 @@ class CSVLogger(Callback):
 
     def __init__(self, filename, separator=",", append=False):
         self.filename, self.sep, self.append = filename, separator, append
-        self.csv_file = self.writer = None
+        self.csv_file = self.writer = self.keys = None
+        self.append_header = True
 
     def on_train_begin(self, logs=None):
         """Opens the file."""
         if self.csv_file is not None:  # of a training that was interrupted
             self.csv_file.close()
         continues = self.append and os.path.exists(self.filename)
-        self._headed = continues and os.path.getsize(self.filename) > 0
+        self.append_header = not (continues and os.path.getsize(self.filename) > 0)
         self.csv_file = open(self.filename, "a" if self.append else "w", newline="")
         self.writer = None
 
@@ -39,12 +40,12 @@ class CSVLogger(Callback):
         """Writes a line: the epoch, then the values by name; NA where there is none."""
         if self.writer is None:
             # What only some epochs have, such as values of validation, has its column too.
-            names = sorted({*logs, *(self.params or {}).get("metrics", ())})
-            fields = ["epoch", *names]
+            self.keys = sorted({*logs, *(self.params or {}).get("metrics", ())})
+            fields = ["epoch", *self.keys]
             self.writer = csv.DictWriter(
                 self.csv_file, fields, "NA", extrasaction="ignore", delimiter=self.sep
             )
-            if not self._headed:
+            if self.append_header:
                 self.writer.writeheader()
         self.writer.writerow({"epoch": epoch, **{k: _cell(v) for k, v in logs.items()}})
         self.csv_file.flush()

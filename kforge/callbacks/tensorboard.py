@@ -45,7 +45,8 @@ class TensorBoard(Callback):
         self.embeddings_metadata, self.embeddings_data = embeddings_metadata or {}, embeddings_data
         self.update_freq = 1 if update_freq == "batch" else update_freq
         self.samples_seen = self.samples_seen_at_last_write = 0
-        self.writer = None
+        # Scripts look at `merged`, TensorFlow's summaries in one: here `writer` writes each itself.
+        self.writer = self.merged = None
         if update_freq == "epoch" and type(self).on_batch_end is TensorBoard.on_batch_end:
             self.on_batch_end = super().on_batch_end  # the loop need not call anything
 

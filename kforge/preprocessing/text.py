@@ -7,6 +7,8 @@ from hashlib import md5
 
 import numpy as np
 
+from ..saving.text import load_json
+
 __all__ = [
     "Tokenizer",
     "hashing_trick",
@@ -207,9 +209,9 @@ _DICTIONARIES = {
 
 
 def tokenizer_from_json(json_string):
-    """The `Tokenizer` that `to_json` wrote."""
-    config = json.loads(json_string)["config"]
-    stored = {name: json.loads(config.pop(name)) for name in _DICTIONARIES}
+    """The `Tokenizer` that `to_json` wrote; `UnsafeFileError` if it is too deep or too large."""
+    config = load_json(json_string)["config"]
+    stored = {name: load_json(config.pop(name), name) for name in _DICTIONARIES}
     tokenizer = Tokenizer(**config)
     for name, key in _DICTIONARIES.items():
         getattr(tokenizer, name).update({key(k): v for k, v in stored[name].items()})

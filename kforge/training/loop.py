@@ -54,6 +54,10 @@ class LazyLogs(MutableMapping):
         """{name: value} of the epoch so far."""
         return self._results.values(self._total / self._count)
 
+    def sums(self):
+        """(total, count) as numbers."""
+        return float(self._total), self._count
+
     def __getitem__(self, key):
         if key in self._values:
             return self._values[key]
@@ -127,13 +131,16 @@ def _scalar(value):
     return Number(value) if np.ndim(value) == 0 else np.asarray(value)
 
 
-def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=None, skip=0):
+def run_epoch(
+    step, batches, begin=None, end=None, results=None, should_stop=None, skip=0, sums=(0.0, 0)
+):
     """Runs `step` on every batch: (sum of loss times size, number of samples, last loss).
 
     `begin(i, logs)` and `end(i, logs)` are called around a batch if given. Nothing is read from
-    the device but what they ask of their logs. The first `skip` batches are left out.
+    the device but what they ask of their logs. The first `skip` batches, whose `sums` of loss and
+    samples are given, are left out.
     """
-    total, count, loss = None, 0, None
+    total, count, loss = None, sums[1], None
     for i, batch in enumerate(batches):
         if i < skip:
             continue
@@ -142,13 +149,15 @@ def run_epoch(step, batches, begin=None, end=None, results=None, should_stop=Non
             begin(i, {"batch": i, "size": size})
         loss = step(batch)
         if total is None:
-            total = torch.zeros((), dtype=loss.dtype, device=loss.device)
+            total = torch.full((), sums[0], dtype=loss.dtype, device=loss.device)
         total.add_(loss, alpha=size)
         count += size
         if end is not None:
             end(i, LazyLogs(i, size, results, loss, total, count))
         if should_stop is not None and should_stop():
             break
+    if total is None and count:
+        total = torch.tensor(sums[0])
     return total, count, loss
 
 
@@ -205,20 +214,18 @@ def _fit(model, train, validation, epochs, hooks, results, validation_freq):
         if train.recounts and epoch > first:
             train.recount()
             hooks.set_params({**hooks.params, "steps": train.steps})
-        skip = hooks.params.pop("initial_batch", 0)
+        skip = hooks.params.pop("initial_batch", 0), hooks.params.pop("initial_sums", (0.0, 0))
         results.reset()
         hooks.on_epoch_begin(epoch)
         step = step_for(train, model._train_step)
         if (gathering := model._gathering()) is not None:  # what an interrupted epoch left
             gathering.discard()
         total, count, _ = run_epoch(
-            step, train.epoch(), begin, end, results, lambda: model.stop_training, skip
+            step, train.epoch(), begin, end, results, lambda: model.stop_training, *skip
         )
         if (gathering := model._gathering()) is not None:
             gathering.finish()
         if total is None:
-            if skip:
-                continue
             break
         values, logs = results.values(total / count), {}
         if validation is not None and should_run_validation(validation_freq, epoch):

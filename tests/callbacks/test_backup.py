@@ -40,6 +40,10 @@ class Kill(Callback):
         if (self.now, batch) == (self.epoch, self.batch):
             raise Killed
 
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch, "end") == (self.epoch, self.batch):
+            raise Killed
+
 
 def make():
     """A net whose training draws random numbers: order, a dropout, and one with its own seed."""
@@ -63,34 +67,41 @@ def fit(model, callbacks, epochs=4):
     return model.fit(X, Y, batch_size=8, epochs=epochs, verbose=0, callbacks=callbacks)
 
 
-def others(restore=True):
+def others():
     return [
-        EarlyStopping("loss", patience=10, restore_best_weights=restore),
+        EarlyStopping("loss", patience=10, restore_best_weights=True),
         ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=0.5),
     ]
 
 
 class TestResume:
-    def uninterrupted(self, tmp_path, restore=True, **kwargs):
+    def uninterrupted(self, tmp_path, **kwargs):
         model = make()
-        callbacks = [*others(restore), Kill(), BackupAndRestore(tmp_path / "other", **kwargs)]
+        callbacks = [*others(), Kill(), BackupAndRestore(tmp_path / "other", **kwargs)]
         history = fit(model, callbacks)
         return model, history, callbacks
 
     @pytest.mark.parametrize(
-        "save_freq, at", [("epoch", (2, None)), ("epoch", (2, 2)), (2, (2, 2)), (1, (3, None))]
+        "save_freq, at",
+        [
+            ("epoch", (2, None)),
+            ("epoch", (2, 2)),
+            (2, (2, 2)),
+            (1, (3, None)),
+            (1, (1, "end")),
+            (1, (3, 2)),
+        ],
     )
     def test_killed_and_started_again_is_the_same(self, tmp_path, save_freq, at):
-        restore = save_freq == "epoch" or at[1] is None  # else the best loss is of half an epoch
-        model, history, callbacks = self.uninterrupted(tmp_path, restore, save_freq=save_freq)
+        model, history, callbacks = self.uninterrupted(tmp_path, save_freq=save_freq)
         with pytest.raises(Killed):
             backup = BackupAndRestore(tmp_path / "b", save_freq)
-            fit(make(), [*others(restore), Kill(*at), backup])
+            fit(make(), [*others(), Kill(*at), backup])
 
         again = make()
         np.random.rand(100)  # the state of this process does not matter
         torch.rand(100)
-        resumed = [*others(restore), Kill(), BackupAndRestore(tmp_path / "b", save_freq)]
+        resumed = [*others(), Kill(), BackupAndRestore(tmp_path / "b", save_freq)]
         continued = fit(again, resumed)
         for x, y in zip(model.get_weights(), again.get_weights()):
             np.testing.assert_array_equal(x, y)
@@ -99,10 +110,9 @@ class TestResume:
         assert continued.epoch == history.epoch == [0, 1, 2, 3]
         assert continued.history["lr"] == history.history["lr"]
         assert continued.history["lr"][-1] < history.history["lr"][0]
-        if save_freq == "epoch":
-            assert continued.history == history.history
-            assert resumed[0].best == callbacks[0].best
-            assert resumed[1].wait == callbacks[1].wait
+        assert continued.history == history.history
+        assert resumed[0].best == callbacks[0].best
+        assert resumed[1].wait == callbacks[1].wait
 
     def test_history_answers_to_both_spellings_after_a_restore(self, tmp_path):
         backup = lambda: BackupAndRestore(tmp_path, delete_checkpoint=False)  # noqa: E731

@@ -17,7 +17,9 @@ class TestCSVLogger:
 
     def test_columns_by_name(self, tmp_path):
         path = tmp_path / "log.csv"
-        train(Model(), [CSVLogger(str(path))], [{"loss": 2.5, "acc": 1}, {"loss": 2, "acc": 0.5}])
+        callback = CSVLogger(str(path))
+        train(Model(), [callback], [{"loss": 2.5, "acc": 1}, {"loss": 2, "acc": 0.5}])
+        assert callback.keys == ["acc", "loss"] and callback.append_header  # as scripts ask
         assert self.lines(path) == ["epoch,acc,loss", "0,1,2.5", "1,0.5,2", ""]
 
     def test_separator(self, tmp_path):

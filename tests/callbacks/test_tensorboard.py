@@ -73,6 +73,7 @@ class TestLogs:
 
         class Precision(Callback):
             def on_epoch_end(self, epoch, logs=None):
+                assert board.merged is None  # what it writes itself is not merged
                 summary = Summary()
                 value = summary.value.add()
                 value.tag, value.simple_value = "precision", 0.25 * epoch

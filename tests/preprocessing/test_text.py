@@ -10,6 +10,7 @@ from kforge.preprocessing.text import (
     text_to_word_sequence,
     tokenizer_from_json,
 )
+from kforge.saving.errors import UnsafeFileError
 
 TEXTS = ["The cat sat.", "The dog!", "a cat"]
 
@@ -88,3 +89,11 @@ def test_errors():
         Tokenizer(num_words=3).sequences_to_matrix([[1]], "tfidf")
     with pytest.raises(ValueError, match="Unknown vectorization mode: 'tf'"):
         Tokenizer(num_words=3).sequences_to_matrix([[1]], "tf")
+
+
+@pytest.mark.parametrize(
+    "deep", ["[" * 10**5, '{"config": {"word_counts": "' + "[" * 10**5 + '"}}']
+)
+def test_a_tokenizer_that_is_nested_deeply_is_refused(deep):
+    with pytest.raises(UnsafeFileError, match="nested more than"):
+        tokenizer_from_json(deep)
