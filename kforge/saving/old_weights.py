@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Source", "convert", "match"]
+__all__ = ["Source", "convert", "match", "may_be_flipped"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,17 @@ def _is(layer, kind):
 
 def _reshaped(array, shape):
     return array.reshape(tuple(shape)) if array.size == np.prod(shape, dtype=int) else array
+
+
+def may_be_flipped(layers, names, source):
+    """Whether Keras 1 saved these names on Theano, which flips the kernels of convolutions.
+
+    Its files do not name the backend, but only Theano's names end without ":0".
+    """
+    unsaid = source.is_keras1 and source.backend is None and not any(":" in name for name in names)
+    leaves = [leaf for layer in layers for leaf in _leaves(layer)]
+    kinds = {type(getattr(leaf, "layer", leaf)).__name__ for leaf in leaves}
+    return unsaid and any(kind.startswith("Conv") for kind in kinds & CONVERSIONS.keys())
 
 
 # ---- conversions, by class ----------------------------------------------------------------------

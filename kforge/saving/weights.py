@@ -13,7 +13,7 @@ from ..utils.io_utils import ask_to_proceed_with_overwrite
 from ..variable import to_numpy
 from .errors import FileError
 from .files import open_reader, open_writer
-from .old_weights import Source, match
+from .old_weights import Source, match, may_be_flipped
 from .source import is_path
 from .text import dump_json
 
@@ -168,6 +168,13 @@ def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=Fals
         values = _by_name(saved, layers, source, skip_mismatch, report)
     else:
         values = _in_order(saved, layers, source, report)
+    if may_be_flipped(layers, [name for entry in saved for name in entry.names], source):
+        warnings.warn(
+            f"{reader.where()} seems to be of Keras 1 on Theano, which flips the kernels of "
+            "convolutions, but does not say so: they are taken as they are. If the model computes "
+            "something else than there, call `keras.utils.convert_all_kernels_in_model(model)`.",
+            stacklevel=4,
+        )
     for variable, value in values:
         variable.assign(value)
     report.variables = [variable for variable, _ in values]

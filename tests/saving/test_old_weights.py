@@ -1,5 +1,8 @@
 """What older Keras versions, Theano and CuDNN layers saved, made here from today's weights."""
 
+import warnings
+
+import h5py
 import numpy as np
 import pytest
 
@@ -245,3 +248,21 @@ class TestNestedModels:
         pairs = match(inner, [old[i] for i in shuffled], [arrays[i] for i in shuffled], Source())
         for variable, array in pairs:
             np.testing.assert_array_equal(array, dict(zip(names, arrays))[variable.name])
+
+
+@pytest.mark.parametrize("name, is_told", [("W", True), ("W:0", False)])
+def test_kernels_of_keras_1_that_theano_flipped(name, is_told, tmp_path):
+    model = Sequential([L.TimeDistributed(L.Conv1D(2, 3), input_shape=(2, 7, 2))])
+    kernel = np.random.RandomState(0).rand(3, 1, 2, 2).astype("float32")
+    arrays = {name: kernel, name.replace("W", "b"): np.zeros(2, "float32")}
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        file.attrs["layer_names"] = ["conv"]
+        file.create_group("conv").attrs["weight_names"] = list(arrays)
+        for key, array in arrays.items():
+            file["conv"][key] = array
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.load_weights(tmp_path / "weights.h5")
+    told = ["of Keras 1 on Theano" in str(warning.message) for warning in caught]
+    assert told == [True] * is_told
+    np.testing.assert_array_equal(model.get_weights()[0], kernel[:, 0])
