@@ -268,12 +268,12 @@ class Model(ModelFiles, TrainingMethods, Layer):
     def _reported(self):
         """(metric, tensor that it is of, or None) for those that the model's inputs suffice for."""
         found = self._all_metrics()
-        values = [value for _, value in found if value is not None]
-        known = {None, *operations.computable(values, self.inputs or [])}
+        known = operations.computable([value for _, value in found], self.inputs or [])
         return [(metric, value) for metric, value in found if value in known]
 
     def _determined(self, pairs):
-        """The tensors of (tensor, inputs it depends on) that the model's inputs suffice for."""
+        """The tensors of (tensor, inputs it depends on) that belong to the model's own calls."""
+        pairs = self._graph.own(pairs) if self._graph else pairs
         known = operations.computable([x for x, on in pairs if on is not None], self.inputs or [])
         return [x for x, on in pairs if on is None or x in known]
 

@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 
 from .. import config as settings
 from ..backend.values import as_list
+from ..operations import ancestors
 from ..registry import plain
 from .inputs import InputLayer
 from .layer import Layer, layers
@@ -41,6 +42,21 @@ class Graph:
         own = set(self.nodes)
         calls = [(x.name, i, n) for x in self.layers for i, n in enumerate(x._inbound_nodes)]
         return {f"{name}_ib-{i}" for name, i, node in calls if node in own}
+
+    def own(self, pairs):
+        """`pairs` of a tensor and the inputs it depends on, if any, without those that belong to
+        other calls of the layers than the calls of this graph."""
+        own = set(self.nodes)
+        others = [n for layer in self.layers for n in layer._inbound_nodes if n not in own]
+        if not others:
+            return pairs
+        elsewhere = _leading_to(others) - _leading_to(own)
+        return [(x, on) for x, on in pairs if on is None or elsewhere.isdisjoint(ancestors([x]))]
+
+
+def _leading_to(nodes):
+    """The operations that the calls `nodes` take part in."""
+    return set(ancestors([t for n in nodes for t in (*n.input_tensors, *n.output_tensors)]))
 
 
 def trace_graph(inputs, outputs, name):

@@ -84,6 +84,17 @@ def test_losses_that_are_no_tensors(wrong):
         linear()[0].add_loss(wrong)
 
 
+def test_calls_outside_of_a_model_are_none_of_its_business():
+    x = Input((3,))
+    shared = Dense(2, activity_regularizer="l2", kernel_regularizer="l1")
+    normal = L.BatchNormalization()
+    nested = Sequential([Dense(2, activity_regularizer="l2", input_shape=(2,))])
+    ends = [nested(normal(shared(h))) for h in (x, L.Activation("tanh")(x))]
+    one, both = Model(x, ends[0]), Model(x, ends)
+    assert (len(one.losses), len(one.updates)) == (3, 2)
+    assert (len(both.losses), len(both.updates)) == (5, 4)
+
+
 class Summed(Model):
     """A model with a metric of its own, that reports a sum before it."""
 
