@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import torch
 import torch.nn.functional as F
 
-from .. import symbolic
+from .. import lowering, symbolic
 from ..trees import map_leaves
+from .values import as_list, tensor
 
 __all__ = ["OwnGradient", "RegisterGradient", "registry", "replacing_gradients"]
 
@@ -104,6 +105,7 @@ class _Replaced:
 
     def __init__(self, function, name):
         self.function, self.name = function, name
+        self._lowered = {}
 
     def __call__(self, *args, **kwargs):
         inputs = list(dict.fromkeys(a for a in args if isinstance(a, torch.Tensor)))
@@ -111,10 +113,26 @@ class _Replaced:
         def forward(*tensors):
             given = dict(zip(inputs, tensors))
             output = self.function(*(given.get(a, a) for a in args), **kwargs)
-            op = SimpleNamespace(type=self.name, inputs=list(tensors), outputs=[output])
-            return output, lambda grad: registry.lookup(self.name)(op, grad)
+            return output, lambda grad: self._gradient([*tensors, output, grad])
 
         return OwnGradient.apply(forward, *inputs)
+
+    def _gradient(self, values):
+        """The gradients of the inputs, of which, the output, and its gradient `values` are."""
+        key = tuple((x.shape, x.dtype) for x in values)
+        if key not in self._lowered:
+            self._lowered[key] = self._lower(values)
+        lowered = self._lowered[key]
+        with symbolic.executing():
+            return lowered.forward(*values, *lowered.captured)  # with a gradient of its own
+
+    def _lower(self, values):
+        with symbolic.recording():
+            known = [symbolic.placeholder(tuple(x.shape), x.dtype, "value") for x in values]
+            *inputs, output, grad = known
+            op = SimpleNamespace(type=self.name, inputs=inputs, outputs=[output])
+            found = as_list(registry.lookup(self.name)(op, grad))
+            return lowering.lower([tensor(g) for g in found], known)
 
 
 class OwnGradient(torch.autograd.Function):

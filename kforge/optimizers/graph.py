@@ -19,9 +19,11 @@ __all__ = [
     "AdadeltaOptimizer",
     "AdagradOptimizer",
     "AdamOptimizer",
+    "FtrlOptimizer",
     "GradientDescentOptimizer",
     "GraphOptimizer",
     "MomentumOptimizer",
+    "ProximalGradientDescentOptimizer",
     "RMSPropOptimizer",
 ]
 
@@ -215,3 +217,75 @@ class RMSPropOptimizer(GraphOptimizer):
         torch._foreach_mul_(moments, self.momentum)
         torch._foreach_addcdiv_(moments, grads, divisor, lr)
         torch._foreach_sub_(params, moments)
+
+
+class FtrlOptimizer(GraphOptimizer):
+    """Follows the regularized leader, whose weights are 0 unless they are worth it.
+
+    McMahan et al., "Ad Click Prediction: a View from the Trenches", KDD 2013; the shrinkage is an
+    L2 penalty of the gradient.
+    """
+
+    settings = ("learning_rate",)
+    slots = ("accumulator", "linear")
+
+    def __init__(
+        self,
+        learning_rate,
+        learning_rate_power=-0.5,
+        initial_accumulator_value=0.1,
+        l1_regularization_strength=0.0,
+        l2_regularization_strength=0.0,
+        use_locking=False,
+        name="Ftrl",
+        accum_name=None,
+        linear_name=None,
+        l2_shrinkage_regularization_strength=0.0,
+    ):
+        if learning_rate_power > 0.0:
+            raise ValueError(f"learning_rate_power must not be positive: {learning_rate_power}")
+        self.power, self.l1 = -learning_rate_power, l1_regularization_strength
+        self.l2, self.shrinkage = l2_regularization_strength, l2_shrinkage_regularization_strength
+        self.initial = {"accumulator": initial_accumulator_value}
+        self._set_up_as(name, learning_rate)
+
+    def update(self, params, grads, state, lr):
+        """See `Optimizer.update`."""
+        squares, linear = state
+        before = torch._foreach_pow(squares, self.power)
+        torch._foreach_addcmul_(squares, grads, grads)
+        now = torch._foreach_pow(squares, self.power)
+        torch._foreach_add_(linear, grads)
+        torch._foreach_add_(linear, params, alpha=2.0 * self.shrinkage)
+        torch._foreach_addcmul_(linear, torch._foreach_sub(now, before), params, -1.0 / lr)
+        torch._foreach_div_(now, lr)
+        torch._foreach_add_(now, 2.0 * self.l2)
+        for param, gap, scale in zip(params, linear, now):
+            param.copy_(-torch.nn.functional.softshrink(gap, self.l1) / scale)
+
+
+class ProximalGradientDescentOptimizer(GraphOptimizer):
+    """Gradient descent, after which L1 and L2 penalties shrink the weights.
+
+    Duchi and Singer, "Efficient Learning using Forward-Backward Splitting", NIPS 2009.
+    """
+
+    settings = ("learning_rate",)
+
+    def __init__(
+        self,
+        learning_rate,
+        l1_regularization_strength=0.0,
+        l2_regularization_strength=0.0,
+        use_locking=False,
+        name="ProximalGradientDescent",
+    ):
+        self.l1, self.l2 = l1_regularization_strength, l2_regularization_strength
+        self._set_up_as(name, learning_rate)
+
+    def update(self, params, grads, state, lr):
+        """See `Optimizer.update`."""
+        torch._foreach_add_(params, grads, alpha=-lr)
+        for param in params:
+            shrunk = torch.nn.functional.softshrink(param, self.l1 * lr)
+            param.copy_(shrunk / (1.0 + self.l2 * lr))

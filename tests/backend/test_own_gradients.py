@@ -33,7 +33,7 @@ def slope(function):
 def test_guided_backpropagation():
     @RegisterGradient("Guided")
     def guided(op, grad):
-        positive = K.cast(K.greater(op.inputs[0], 0.0), "float32")
+        positive = K.cast(K.greater(op.inputs[0], K.zeros(grad.get_shape())), "float32")
         return grad * positive * K.cast(K.greater(grad, 0.0), "float32")
 
     with graph().gradient_override_map({"Relu": "Guided"}):

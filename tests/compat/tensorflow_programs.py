@@ -227,6 +227,87 @@ def metrics(tf):
     return found
 
 
+def metrics_of_classes(tf):
+    given, floats = tf.metrics, tf.float32
+    y, p, w = (tf.placeholder(floats, [None]) for _ in range(3))
+    scores, two = tf.placeholder(floats, [None, 5]), tf.placeholder(tf.int64, [None, 2])
+    one, other = tf.placeholder(tf.int64, [None]), tf.placeholder(tf.int64, [None])
+    guessed, at = tf.round(p), [0.2, 0.5, 0.8]
+    pairs = [
+        given.mean(p, w, "values", "updates"),
+        given.mean_tensor(tf.reshape(p[:4], [4])),
+        given.mean_relative_error(y, p, y),
+        given.mean_cosine_distance(scores, scores + 1.0, 1),
+        given.percentage_below(p, 0.4),
+        given.mean_per_class_accuracy(one, other, 4),
+        given.true_positives(y, guessed, w),
+        given.false_positives(y, guessed),
+        given.false_negatives_at_thresholds(y, p, at, w),
+        given.true_negatives_at_thresholds(y, p, at),
+        given.precision_at_thresholds(y, p, at),
+        given.recall_at_thresholds(y, p, at),
+        given.auc(y, p),
+        given.auc(y, p, curve="PR", summation_method="minoring"),
+        given.auc(y, p, w, 20, summation_method="majoring"),
+        given.sensitivity_at_specificity(y, p, 0.6),
+        given.specificity_at_sensitivity(y, p, 0.6),
+        given.precision_at_k(two, scores, 2),
+        given.precision_at_k(two, scores, 2, class_id=1),
+        given.recall_at_k(two, scores, 3),
+        given.recall_at_k(one, scores, 2),
+        given.precision_at_top_k(two, two + 1),
+        given.average_precision_at_k(two, scores, 3),
+    ]
+    session, found, numbers = _session(tf), [], np.random.RandomState(3)
+    for _ in range(2):
+        feeds = {p: numbers.rand(20), w: numbers.rand(20), y: numbers.rand(20).round()}
+        feeds.update({scores: numbers.rand(20, 5), one: numbers.randint(0, 4, 20)})
+        feeds[other] = numbers.randint(0, 4, 20)
+        feeds[two] = np.array([numbers.choice(5, 2, False) for _ in range(20)])
+        found.append(session.run([update for _, update in pairs], feeds))
+        found.append(session.run([value for value, _ in pairs]))
+    return [found, *(len(tf.get_collection(c)) for c in ("values", "updates"))]
+
+
+def optimizers_that_shrink(tf):
+    penalties = {"l1_regularization_strength": 0.05, "l2_regularization_strength": 0.1}
+    made, found = tf.train, []
+    for optimizer in (
+        made.FtrlOptimizer(0.3),
+        made.FtrlOptimizer(0.3, -0.4, 0.2, l2_shrinkage_regularization_strength=0.02, **penalties),
+        made.ProximalGradientDescentOptimizer(0.1, **penalties),
+    ):
+        v = tf.Variable([1.0, -2.0, 0.01])
+        step = optimizer.minimize(tf.reduce_sum(tf.square(v - [0.5, 0.1, 0.0])), var_list=[v])
+        session = _session(tf)
+        for _ in range(4):
+            session.run(step)
+        found.append(session.run(v))
+    return found
+
+
+def slim(tf):
+    slim = tf.contrib.slim
+    ones = {"weights_initializer": tf.constant_initializer(0.1)}
+    with slim.arg_scope([slim.conv2d, slim.fully_connected], activation_fn=tf.nn.tanh, **ones):
+        with slim.arg_scope([slim.conv2d], padding="VALID") as scope:
+            y = slim.repeat(tf.ones([1, 8, 8, 3]), 2, slim.conv2d, 4, [3, 3], scope="conv1")
+        y = slim.stack(slim.flatten(y), slim.fully_connected, [5, 6], scope="fc")
+    with slim.arg_scope(scope):
+        y = slim.conv2d(tf.reshape(y, [1, 1, 6, 1]), 2, [1, 3])
+    return [sorted(v.name for v in tf.trainable_variables()), *_session(tf).run([y])]
+
+
+def decoupled_decay(tf):
+    v = tf.Variable([1.0, -2.0])
+    step = tf.contrib.opt.AdamWOptimizer(0.1, learning_rate=0.01).minimize(tf.reduce_sum(v * v))
+    session = _session(tf)
+    session.run(step)
+    found = [session.run(v)]
+    tf.contrib.opt.ScipyOptimizerInterface(tf.reduce_sum((v - 3.0) ** 4), [v]).minimize(session)
+    return [*found, np.abs(session.run(v) - 3.0).max() < 0.1]
+
+
 def data_in_batches(tf):
     data = tf.data.Dataset.from_tensor_slices((X, Y))
     data = data.map(lambda x, y: (x * 2, tf.one_hot(y, 3))).batch(3).repeat(2)
@@ -363,6 +444,10 @@ PROGRAMS = [
     moving_averages,
     checkpoints,
     metrics,
+    metrics_of_classes,
+    optimizers_that_shrink,
+    slim,
+    decoupled_decay,
     data_in_batches,
     data_from_many_places,
     distributions,

@@ -115,6 +115,32 @@ def test_values_at_once(tf, recorded, code):
 # ---- modules ------------------------------------------------------------------------------------
 
 
+def test_modules_that_only_tensorflow_s_keras_has(tf):
+    from tensorflow.python.keras.backend_config import epsilon
+    from tensorflow.python.keras.engine.input_spec import InputSpec
+    from tensorflow.python.keras.optimizer_v2.adam import Adam
+    from tensorflow.python.ops import gen_nn_ops, nn_grad
+
+    assert epsilon is K.epsilon
+    assert (InputSpec, Adam) == (kforge.layers.InputSpec, kforge.optimizers.Adam)
+    slopes = nn_grad.relu_grad(tf.constant([1.0, 2.0]), tf.constant([0.5, -1.0]))
+    np.testing.assert_array_equal(tf.Session().run(slopes), [1, 0])
+    assert gen_nn_ops._relu_grad is gen_nn_ops.relu_grad
+
+
+def test_a_metric_of_the_predictions_first(tf):
+    guessed, right = tf.constant([1.0, 0.0, 1.0, 1.0]), tf.constant([1.0, 0.0, 0.0, 0.0])
+    _, update = tf.contrib.metrics.streaming_precision(guessed, right)
+    assert tf.Session().run(update) == np.float32(1 / 3)
+
+
+def test_values_that_are_known(tf):
+    assert tf.get_static_value(tf.constant([1, 2])).tolist() == [1, 2]
+    assert tf.get_static_value(tf.placeholder(tf.float32)) is None
+    tf.add_to_collections(["a", "b"], 5)
+    assert tf.get_collection("a") == tf.get_collection("b") == [5]
+
+
 def test_keras_is_kforge_by_all_its_names(tf):
     from tensorflow.compat.v1.keras.models import Model
     from tensorflow.keras.layers import Dense
@@ -151,13 +177,13 @@ def test_what_is_not_offered_is_named(tf):
         AttributeError, match=r"`tf\.nn\.all_candidate_sampler`.*python -m kforge.compat.tensorf"
     ):
         tf.nn.all_candidate_sampler  # noqa: B018
-    with pytest.raises(ImportError, match=r"'tensorflow\.contrib\.slim'.*Instead: .*tf\.layers"):
-        import tensorflow.contrib.slim  # noqa: F401
+    with pytest.raises(ImportError, match=r"\.contrib\.slim\.nets'.*Instead: .*tf\.layers"):
+        import tensorflow.contrib.slim.nets  # noqa: F401
     with pytest.raises(AttributeError, match=r"`tf\.train\.write_graph`.*Instead: .*to_torch"):
         tf.train.write_graph  # noqa: B018
     with pytest.raises(AttributeError, match=r"`Graph\.as_graph_def`.*`model\.to_torch\(\)`"):
         tf.get_default_graph().as_graph_def()
-    assert not hasattr(tf.contrib, "slim") and not hasattr(tf, "gather_everything")
+    assert not hasattr(tf.contrib, "crf") and not hasattr(tf, "gather_everything")
 
 
 def test_every_name_is_something(tf):

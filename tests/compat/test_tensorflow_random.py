@@ -93,3 +93,22 @@ def test_cells_with_a_seed_drop_alike(tf, run):
     assert set(first.ravel()) == {0.0, 2.0} and (first[0, 0] != first[0, 1]).any()
     np.testing.assert_array_equal(outputs(3), first)
     assert (outputs(4) != first).any()
+
+
+@pytest.mark.parametrize("name", ["uniform", "normal", "truncated_normal"])
+def test_stateless_numbers_depend_on_their_seed_alone(tf, name):
+    draw = getattr(tf.random, f"stateless_{name}")
+    run = tf.Session().run
+    first, again, other = draw([1000], [1, 2]), draw([1000], [1, 2]), draw([1000], [2, 1])
+    np.testing.assert_array_equal(run(first), run(first))
+    np.testing.assert_array_equal(run(first), run(again))
+    assert (run(first) != run(other)).any()
+    mean, spread = {"uniform": (0.5, 0.29), "normal": (0, 1), "truncated_normal": (0, 0.88)}[name]
+    assert abs(run(first).mean() - mean) < 0.1 and abs(run(first).std() - spread) < 0.1
+
+
+def test_stateless_whole_numbers(tf):
+    drawn = tf.Session().run(tf.random.stateless_uniform([200], [3, 4], 2, 5, tf.int32))
+    assert set(drawn) == {2, 3, 4} and drawn.dtype == np.int32
+    with pytest.raises(ValueError, match="maxval"):
+        tf.random.stateless_uniform([2], [3, 4], dtype=tf.int32)

@@ -20,16 +20,23 @@ __all__ = ["MODULES", "Facade", "offer", "withdraw"]
 VERSION = "1.15.5"
 
 _OPS = """
-    array_ops check_ops clip_ops control_flow_ops functional_ops gen_array_ops gen_image_ops
-    gen_math_ops gen_nn_ops gradients gradients_impl image_ops image_ops_impl init_ops linalg_ops
-    logging_ops math_ops nn nn_impl nn_ops parsing_ops random_ops resource_variable_ops script_ops
-    sparse_ops state_ops tensor_array_ops variable_scope variables
+    array_ops bitwise_ops candidate_sampling_ops check_ops clip_ops confusion_matrix
+    control_flow_ops ctc_ops custom_gradient embedding_ops functional_ops gen_array_ops
+    gen_control_flow_ops gen_image_ops gen_math_ops gen_nn_ops gen_random_ops gen_sparse_ops
+    gen_state_ops gradients gradients_impl histogram_ops image_ops image_ops_impl init_ops
+    linalg_ops linalg_ops_impl logging_ops manip_ops math_ops metrics metrics_impl nn nn_grad
+    nn_impl nn_ops numerics parsing_ops random_ops resource_variable_ops script_ops sets_impl
+    sort_ops sparse_ops special_math_ops spectral_ops state_ops stateless_random_ops
+    tensor_array_ops
+    variable_scope variables
 """
+_OF_OPS = "root math nn image random linalg metrics bitwise manip gradients"
 
 #: Every module below `tensorflow`, and where it finds its names: tables of `.table`, by name.
 MODULES = {
     "app": "app",
     "app.flags": "flags",
+    "bitwise": "bitwise",
     "compat": "compat",
     "config": "config",
     "config.experimental": "config",
@@ -39,8 +46,14 @@ MODULES = {
     "contrib.framework": "contrib.framework",
     "contrib.framework.nest": "nest",
     "contrib.layers": "contrib.layers",
+    "contrib.losses": "contrib.losses",
+    "contrib.metrics": "contrib.metrics",
+    "contrib.opt": "contrib.opt",
     "contrib.rnn": "contrib.rnn",
     "contrib.signal": "signal",
+    "contrib.slim": "contrib.slim",
+    "contrib.slim.losses": "contrib.losses",
+    "contrib.slim.metrics": "contrib.metrics",
     "data": "data",
     "debugging": "debugging",
     "distribute": "distribute",
@@ -58,6 +71,7 @@ MODULES = {
     "linalg": "linalg",
     "logging": "logging",
     "losses": "losses",
+    "manip": "manip",
     "math": "math",
     "metrics": "metrics",
     "nest": "nest",
@@ -75,11 +89,12 @@ MODULES = {
     "python.framework.errors_impl": "errors",
     "python.framework.ops": "root python.framework.ops",
     "python.framework.tensor_shape": "root",
+    "python.keras.utils.tf_utils": "python.keras.utils.tf_utils",
     "python.layers": "",
     "python.layers.base": "layers",
     "python.layers.layers": "layers",
-    "python.ops": "",
-    **{f"python.ops.{name}": "root math nn image random" for name in _OPS.split()},
+    "python.ops": "root",
+    **{f"python.{package}{name}": _OF_OPS for name in _OPS.split() for package in ("ops.", "")},
     "python.ops.rnn": "nn",
     "python.ops.rnn_cell": "nn.rnn_cell",
     "python.ops.rnn_cell_impl": "nn.rnn_cell",
@@ -113,6 +128,16 @@ _SHOWN_BY_BACKEND = {
     "tf_ops": "tensorflow.python.framework.ops",
 }
 
+# Modules that only TensorFlow's Keras has, and those of Keras that have their names.
+_KERAS_OF_TENSORFLOW = {
+    "backend_config": "backend",
+    "engine.input_spec": "engine.base_layer",
+    "optimizer_v2": "optimizers",
+    "optimizer_v2.learning_rate_schedule": "optimizers.schedules",
+    **{f"optimizer_v2.{n}": "optimizers" for n in "adadelta adagrad adam adamax nadam".split()},
+    "optimizer_v2.gradient_descent": "optimizers",
+    "optimizer_v2.rmsprop": "optimizers",
+}
 _KERAS = ("tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras")
 
 
@@ -175,6 +200,11 @@ class _Finder:
     def register_keras(self, *prefixes):
         """Makes the modules of Keras known below other names too."""
         found = {n: m for n, m in sys.modules.items() if n.partition(".")[0] == "keras"}
+        found |= {
+            f"keras.{name}": found[f"keras.{own}"]
+            for name, own in _KERAS_OF_TENSORFLOW.items()
+            if f"keras.{own}" in found
+        }
         made = {p + name[len("keras") :]: m for p in prefixes for name, m in found.items()}
         self.modules.update(made)
         sys.modules.update(made)

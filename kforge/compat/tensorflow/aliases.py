@@ -3,13 +3,15 @@
 import contextlib
 import types
 
+import numpy as np
 import torch
 
 from ...dimensions import GraphShape
-from . import VERSION, arrays, flow, numeric, system
-from .values import convert, known
+from ...symbolic import Symbolic
+from . import VERSION, arrays, flow, numeric, scopes, system, variables
+from .values import apply, convert, known, pair
 
-__all__ = ["ALIASES", "TYPES", "keras_export"]
+__all__ = ["ALIASES", "BITWISE", "TYPES", "keras_export", "shape_type_conversion"]
 
 
 @contextlib.contextmanager
@@ -25,6 +27,11 @@ def _nothing(*args, **kwargs):
 def keras_export(*paths, **settings):
     """A decorator that changes nothing."""
     return lambda function: function
+
+
+def shape_type_conversion(function):
+    """A decorator of methods that take shapes: they get tuples, as all do here."""
+    return function
 
 
 def _dimension_value(dimension):
@@ -48,6 +55,55 @@ def _arg(function):
 def identity_n(input):
     """The tensors themselves."""
     return [arrays.identity(x) for x in input]
+
+
+def _pairs_hold(name, holds, words):
+    def test(x):
+        flat = torch.flatten(convert(x))
+        return torch.all(holds(flat[1:], flat[:-1]))
+
+    test.__name__ = test.__qualname__ = name
+    test.__doc__ = f"Whether each element is {words} the one before it."
+    return test
+
+
+is_non_decreasing = _pairs_hold("is_non_decreasing", torch.ge, "at least")
+is_strictly_increasing = _pairs_hold("is_strictly_increasing", torch.gt, "greater than")
+
+
+def add_to_collections(names, value):
+    """Adds to several collections."""
+    for name in [names] if isinstance(names, str) else names:
+        scopes.add_to_collection(name, value)
+
+
+def get_static_value(tensor, partial=False):
+    """The value of a tensor that does not depend on what is fed, as an array; else None."""
+    value = known(tensor)
+    return None if isinstance(value, Symbolic) else np.asarray(value)
+
+
+def _bitwise(function):
+    def bitwise(x, y):
+        return apply(function, *pair(x, y))
+
+    bitwise.__doc__ = f"`torch.{function.__name__}`."
+    return bitwise
+
+
+def invert(x):
+    """The numbers with all bits turned."""
+    return apply(torch.bitwise_not, convert(x))
+
+
+BITWISE = {
+    "bitwise_and": _bitwise(torch.bitwise_and),
+    "bitwise_or": _bitwise(torch.bitwise_or),
+    "bitwise_xor": _bitwise(torch.bitwise_xor),
+    "invert": invert,
+    "left_shift": _bitwise(torch.bitwise_left_shift),
+    "right_shift": _bitwise(torch.bitwise_right_shift),
+}
 
 
 def switch_case(branch_index, branch_fns, default=None):
@@ -74,6 +130,7 @@ def _settings(name, **constants):
 
 # Names of TensorFlow 0 and 1, and its own of later ones, with what has another name here.
 ALIASES = {
+    "add_to_collections": add_to_collections,
     "arg_max": _arg(numeric.argmax),
     "arg_min": _arg(numeric.argmin),
     "batch_matmul": numeric.matmul,
@@ -86,10 +143,16 @@ ALIASES = {
     "disable_v2_behavior": _nothing,
     "disable_v2_tensorshape": _nothing,
     "enable_resource_variables": _nothing,
+    "get_static_value": get_static_value,
     "identity_n": identity_n,
+    "initialize_local_variables": variables.variables_initializer,
+    "initialize_variables": variables.variables_initializer,
     "inv": numeric.reciprocal,
+    "is_non_decreasing": is_non_decreasing,
+    "is_strictly_increasing": is_strictly_increasing,
     "mul": numeric.multiply,
     "neg": numeric.negative,
+    "no_regularizer": None,
     "op_scope": _scope,
     "pack": arrays.stack,
     "realdiv": numeric.truediv,

@@ -4,6 +4,7 @@ from ... import backend as K
 from ... import initializers, regularizers
 from . import nn
 from .arrays import one_hot
+from .contrib_scopes import add_arg_scope, repeat, stack
 from .layers import FUNCTIONS, batch_normalization, dropout, made
 from .numeric import add_n
 from .scopes import (
@@ -364,14 +365,12 @@ def one_hot_encoding(
 
 _CONV = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
 
-CONTRIB = {
-    "apply_regularization": apply_regularization,
+_LAYERS = {
     "avg_pool2d": _pooling("average_pooling2d"),
     "batch_norm": batch_norm,
     "bias_add": nn.bias_add,
     "conv1d": _convolution({3: "conv1d"}),
     "conv2d": _convolution({4: "conv2d"}),
-    "convolution2d": _convolution({4: "conv2d"}),
     "convolution": _convolution(_CONV),
     "conv2d_transpose": _convolution({4: "conv2d_transpose"}),
     "conv3d": _convolution({5: "conv3d"}),
@@ -379,14 +378,24 @@ CONTRIB = {
     "flatten": _flatten,
     "fully_connected": fully_connected,
     "instance_norm": instance_norm,
-    "l1_l2_regularizer": l1_l2_regularizer,
-    "l1_regularizer": l1_regularizer,
-    "l2_regularizer": l2_regularizer,
     "layer_norm": layer_norm,
     "linear": linear,
     "max_pool2d": _pooling("max_pooling2d"),
     "one_hot_encoding": one_hot_encoding,
-    "relu": fully_connected,
+}
+_LAYERS = {name: add_arg_scope(function) for name, function in _LAYERS.items()}
+CONTRIB = {
+    **_LAYERS,
+    "apply_regularization": apply_regularization,
+    "convolution2d": _LAYERS["conv2d"],
+    "convolution2d_transpose": _LAYERS["conv2d_transpose"],
+    "l1_l2_regularizer": l1_l2_regularizer,
+    "l1_regularizer": l1_regularizer,
+    "l2_regularizer": l2_regularizer,
+    "relu": _LAYERS["fully_connected"],
+    "repeat": repeat,
+    "softmax": nn.softmax,
+    "stack": stack,
     "sum_regularizer": sum_regularizer,
     "variance_scaling_initializer": variance_scaling_initializer,
     "xavier_initializer": xavier_initializer,

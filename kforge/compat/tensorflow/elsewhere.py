@@ -19,7 +19,7 @@ _ADVICE = {
     "contrib.learn": _ESTIMATOR,
     "contrib.lite": _FROZEN,
     "contrib.seq2seq": "loop with `tf.while_loop` or `K.rnn`",
-    "contrib.slim": _SLIM,
+    "contrib.slim.nets": _SLIM,
     "contrib.tpu": "kforge runs on what PyTorch runs on: CPUs and CUDA devices",
     "contrib.tensorrt": _FROZEN,
     "data.TFRecordDataset": _RECORDS,

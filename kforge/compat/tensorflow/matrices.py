@@ -3,9 +3,11 @@
 import torch
 
 from .arrays import eye
-from .values import apply, convert, pair
+from .numeric import norm
+from .values import apply, convert, known, pair
 
 __all__ = [
+    "adjoint",
     "cholesky",
     "cholesky_solve",
     "cross",
@@ -17,12 +19,15 @@ __all__ = [
     "matrix_diag",
     "matrix_diag_part",
     "matrix_inverse",
+    "matrix_rank",
     "matrix_set_diag",
     "matrix_solve",
     "matrix_solve_ls",
     "matrix_transpose",
     "matrix_triangular_solve",
     "matvec",
+    "normalize",
+    "pinv",
     "qr",
     "self_adjoint_eig",
     "self_adjoint_eigvals",
@@ -179,3 +184,32 @@ def matrix_solve_ls(matrix, rhs, l2_regularizer=0.0, fast=True):
         return torch.linalg.lstsq(a, b, driver="gelsd").solution
     products = a.mT @ a + l2_regularizer * eye(a.shape[-1], dtype=a.dtype)
     return torch.linalg.solve(products, a.mT @ b)
+
+
+def adjoint(matrix):
+    """Conjugates of the transposes of matrices."""
+    return torch.resolve_conj(convert(matrix).mH)
+
+
+def pinv(a, rcond=None):
+    """Moore and Penrose's inverses of matrices: singular values below `rcond` times the largest
+    count as 0."""
+    return apply(_pinv, convert(a), known(rcond))
+
+
+def _pinv(x, rcond):
+    if rcond is None:
+        rcond = 10 * max(x.shape[-2:]) * torch.finfo(x.dtype).eps
+    return torch.linalg.pinv(x, rtol=rcond)
+
+
+def matrix_rank(a, tol=None):
+    """The ranks of matrices; singular values up to `tol` count as 0."""
+    return torch.linalg.matrix_rank(convert(a), atol=tol).to(torch.int32)
+
+
+def normalize(tensor, ord="euclidean", axis=None):
+    """(a tensor divided by its norm, the norm), whose axes are kept."""
+    x = convert(tensor)
+    size = norm(x, ord, axis, keepdims=True)
+    return [x / size, size]

@@ -284,3 +284,8 @@ def embedding_lookup(params, ids):
 def zero_fraction(value):
     """The fraction of elements that are 0."""
     return K.mean(K.cast(torch.eq(tensor(value), 0), "float32"))
+
+
+def relu_grad(gradients, features):
+    """Gradients of `relu`, whose inputs, or results, `features` are."""
+    return convert(gradients) * K.cast(K.greater(convert(features), 0), "float32")

@@ -1,9 +1,13 @@
 """The names that programs are made with: variables by name, layers, training, data."""
 
+import inspect
+
 from ... import initializers
 from . import (
     checkpoints,
     checks,
+    contrib_optimizers,
+    contrib_scopes,
     data,
     distributions,
     eager,
@@ -20,7 +24,7 @@ from . import (
     system,
     training,
 )
-from .aliases import ALIASES, TYPES, keras_export
+from .aliases import ALIASES, BITWISE, TYPES, keras_export, shape_type_conversion
 from .contrib_layers import CONTRIB
 from .layers import CLASSES, FUNCTIONS
 
@@ -29,6 +33,18 @@ __all__ = ["PROGRAM"]
 
 def _all(module):
     return {name: getattr(module, name) for name in module.__all__}
+
+
+def _predictions_first(metric):
+    """A metric in the order of `tf.contrib.metrics`."""
+    if [*inspect.signature(metric).parameters][:2] != ["labels", "predictions"]:
+        return metric
+
+    def streaming(predictions, labels, *args, **kwargs):
+        return metric(labels, predictions, *args, **kwargs)
+
+    streaming.__doc__ = metric.__doc__
+    return streaming
 
 
 _STEPS = {
@@ -57,6 +73,7 @@ _INITIALIZERS = {
 _IMAGES = {
     name: files.decode_image for name in ("decode_bmp", "decode_image", "decode_jpeg", "decode_png")
 }
+_STREAMING = {f"streaming_{name}": _predictions_first(f) for name, f in metrics.METRICS.items()}
 _NEST = {**_all(nest), "is_sequence": nest.is_nested}
 
 #: Tables as in `.table`, which adds them to its own.
@@ -75,13 +92,18 @@ PROGRAM = {
         "write_file": files.write_file,
     },
     "app": flags.APP,
+    "bitwise": BITWISE,
     "config.threading": system.threading,
     "contrib": {},
     "contrib.distributions": _all(distributions),
-    "contrib.framework": _STEPS,
+    "contrib.framework": {**_STEPS, **_all(contrib_scopes)},
     "contrib.layers": CONTRIB,
+    "contrib.losses": _all(losses),
+    "contrib.metrics": _STREAMING,
+    "contrib.opt": _all(contrib_optimizers),
     "contrib.rnn": {**recurrent.CELLS, "static_rnn": recurrent.static_rnn},
     "contrib.signal": _all(spectra),
+    "contrib.slim": {**_STEPS, **_all(contrib_scopes), **CONTRIB},
     "data": {
         name: getattr(data, name)
         for name in (
@@ -98,10 +120,12 @@ PROGRAM = {
     "flags": flags.FUNCTIONS,
     "image": _IMAGES,
     "initializers": _INITIALIZERS,
+    "python.keras.utils.tf_utils": {"shape_type_conversion": shape_type_conversion},
     "io": {**_IMAGES, "read_file": files.read_file, "write_file": files.write_file},
     "layers": {**CLASSES, **FUNCTIONS},
     "losses": _all(losses),
-    "metrics": _all(metrics),
+    "math": {name: ALIASES[name] for name in ("is_non_decreasing", "is_strictly_increasing")},
+    "metrics": metrics.METRICS,
     "nest": _NEST,
     "nn": {**recurrent.FUNCTIONS, **_all(sampled)},
     "nn.rnn_cell": recurrent.CELLS,

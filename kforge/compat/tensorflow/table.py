@@ -28,6 +28,7 @@ from . import (
     sparse,
     spatial,
     spectra,
+    stateless,
     summary,
     system,
     variables,
@@ -95,6 +96,8 @@ _RANDOM = _of(
     "uniform=random_uniform",
 )
 
+_RANDOM |= _of(stateless)
+
 _SPARSE = _of(sparse, *(n for n in sparse.__all__ if n not in ("coo", "from_dense")))
 _FOURIER = _of(spectra, *(n for n in spectra.__all__ if "fft" in n and "shift" not in n))
 _FOURIER |= _of(spectra, "angle", "complex", "conj", "imag", "real")
@@ -160,7 +163,13 @@ TABLES = {
         **_of(matrices, "lstsq=matrix_solve_ls", "set_diag=matrix_set_diag", "solve=matrix_solve"),
         **_of(matrices, "tensor_diag=diag", "tensor_diag_part=diag_part", "trace"),
         **_of(matrices, "transpose=matrix_transpose", "triangular_solve=matrix_triangular_solve"),
+        **_of(matrices, "adjoint", "matrix_rank", "matrix_transpose", "normalize", "pinv"),
         "l2_normalize": nn.l2_normalize,
+    },
+    "manip": {
+        **_of(arrays, "gather_nd", "reshape", "reverse", "roll", "tile"),
+        **_of(segments, "scatter_nd"),
+        **_of(blocks, "batch_to_space_nd", "space_to_batch_nd"),
     },
     "logging": system.logging,
     "math": {
@@ -191,6 +200,7 @@ TABLES = {
         "depthwise_conv2d_native": spatial.depthwise_conv2d,
         "embedding_lookup_sparse": sparse.embedding_lookup_sparse,
     },
+    "gradients": {"_relu_grad": nn.relu_grad, "relu_grad": nn.relu_grad},
     "python.framework.ops": {"_gradient_registry": own_gradients.registry},
     "random": _RANDOM,
     "sets": {**_of(sets, "set_intersection", "intersection=set_intersection")},
