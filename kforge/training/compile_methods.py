@@ -9,6 +9,7 @@ from .data import model_device
 from .feeds import Feeds
 from .gathering import Gathering
 from .options import Options
+from .replaced import ReplacedStep
 from .shared import over_processes
 from .step import GatheringStep, PredictStep, TestStep, TracedStep, TrainStep
 
@@ -110,6 +111,8 @@ class CompileMethods(Feeds):
 
     def _train_step(self, weighted):
         self._warn_if_trainable_changed()
+        if "train_function" in self._steps:  # one that a script has set
+            return ReplacedStep(self, self._steps["train_function"], weighted)
         if not self.optimizer.is_direct:
             return self._step(TracedStep, [True] * len(weighted)).for_weights(weighted)
         return self._step(GatheringStep if self._options.gathers else TrainStep, weighted)

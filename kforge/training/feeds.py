@@ -2,6 +2,7 @@
 
 import torch
 
+from .. import backend as K
 from ..symbolic import placeholder
 from .data import ArrayBatches, adapt_arrays, check_divisible
 
@@ -56,6 +57,10 @@ class Feeds:
     @property
     def _feed_loss_fns(self):
         return [endpoint.loss for endpoint in self._endpoints("fed")]
+
+    def _uses_dynamic_learning_phase(self):
+        """Whether outputs differ between training and testing, and neither is fixed."""
+        return self.uses_learning_phase and not isinstance(K.learning_phase(), int)
 
     def _standardize_user_data(
         self,

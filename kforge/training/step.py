@@ -11,7 +11,7 @@ from .mistakes import explained
 from .options import Options
 from .precision import lower_marked, mixed
 
-__all__ = ["GatheringStep", "PredictStep", "TestStep", "TracedStep", "TrainStep"]
+__all__ = ["GatheringStep", "PredictStep", "TestStep", "TracedStep", "TrainStep", "ones_for"]
 
 
 # What `torch.autograd.grad` and `torch.no_grad` come down to. A small step takes no longer
@@ -189,7 +189,7 @@ class TracedStep(_Step):
             rest = batch[: len(batch) - sum(weighted)]
             given, targets = iter(batch[len(rest) :]), rest[len(rest) - len(weighted) :]
             found = [
-                next(given) if is_given else _ones(weight, target)
+                next(given) if is_given else ones_for(weight, target)
                 for is_given, weight, target in zip(weighted, self.weights, targets)
             ]
             return self([*rest, *found])
@@ -197,7 +197,7 @@ class TracedStep(_Step):
         return run
 
 
-def _ones(weight, target):
+def ones_for(weight, target):
     """Sample weights for a target that say nothing, as the placeholder `weight` takes them."""
     shape = target.shape[: weight.ndim]
     return torch.ones(shape, dtype=weight.torch_dtype, device=target.device)

@@ -196,16 +196,54 @@ def test_metrics_of_outputs():
 def test_functions_of_one_list():
     a = Input((4,))
     model = Model(a, Dense(3)(a))
+    assert not hasattr(model, "predict_function") and not hasattr(model, "train_function")
     model._make_predict_function()
     (found,) = model.predict_function([X])
     np.testing.assert_allclose(found, model.predict(X), rtol=1e-6)
     model.compile("sgd", "mse", metrics=["mae"])
+    assert model.train_function is model.test_function is None
     model._make_train_function()
     model._make_test_function()
     before = model.test_function([X, Y, np.ones(6), 0.0])
     assert before == pytest.approx([np.mean((found - Y) ** 2), np.mean(abs(found - Y))], rel=1e-5)
+    model.reset_metrics()
     assert model.train_function([X, Y]) == pytest.approx(before)
     assert model.test_function([X, Y])[0] < before[0]
     model.train_function = None
-    with pytest.raises(AttributeError, match="override `train_on_batch`"):
-        model.train_function = print
+    with pytest.raises(AttributeError, match="override `test_on_batch`"):
+        model.test_function = print
+
+
+def test_a_train_function_of_ones_own_takes_the_place_of_the_models():
+    a = Input((4,))
+    model, wanted = Model(a, Dense(3)(a)), Model(a, Dense(3)(a))
+    for each in (model, wanted):
+        each.compile("sgd", "mse", metrics=["mae"])
+        each.set_weights([np.ones((4, 3)), np.zeros(3)])
+    model._make_train_function()
+    usual, sizes = model.train_function, []
+
+    def shifted(inputs):
+        sizes.append([len(x) for x in inputs])
+        bias = model.layers[1].bias
+        K.set_value(bias, K.get_value(bias) + 1)
+        results = usual(inputs)
+        K.set_value(bias, K.get_value(bias) - 1)
+        return results
+
+    model.train_function = shifted
+    options = {"epochs": 2, "batch_size": 4, "verbose": 0, "shuffle": False}
+    history = model.fit(X, Y, **options).history
+    wanted.layers[1].set_weights([np.ones((4, 3)), np.ones(3)])
+    for name, values in wanted.fit(X, Y, **options).history.items():
+        np.testing.assert_allclose(history[name], values, rtol=1e-5)
+    assert sizes == [[4, 4, 4], [2, 2, 2]] * 2 and model.train_function is shifted
+    weights = np.arange(6.0)
+    found, other = (m.train_on_batch(X, Y, sample_weight=weights) for m in (model, wanted))
+    assert found == pytest.approx(other, rel=1e-5)
+    moved, expected = model.get_weights(), wanted.get_weights()
+    np.testing.assert_allclose(
+        [*moved[0].ravel(), *moved[1] + 1], np.concatenate([w.ravel() for w in expected]), rtol=1e-5
+    )
+    model.compile("sgd", "mse")
+    assert model.train_function is None
