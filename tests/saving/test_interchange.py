@@ -89,8 +89,16 @@ def nested():
     return Model([one, two], L.Dense(2)(L.subtract([shared(one), shared(two)]))), [(3,), (3,)]
 
 
+def called():
+    """Calls with arguments, which files keep."""
+    x, state = L.Input((5, 4)), L.Input((3,))
+    hidden = L.BatchNormalization()(x, training=True)
+    hidden = L.GRU(3, reset_after=True)(hidden, initial_state=state)
+    return Model([x, state], L.Dense(2)(hidden)), [(5, 4), (3,)]
+
+
 @pytest.mark.parametrize("package", PYTHONS)
-@pytest.mark.parametrize("make", [dense, convolutional, recurrent, nested])
+@pytest.mark.parametrize("make", [dense, convolutional, recurrent, nested, called])
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "adadelta"])
 def test_predictions_and_the_next_losses(make, optimizer, package, tmp_path):
     kforge.backend.clear_session()
