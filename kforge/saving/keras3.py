@@ -3,23 +3,25 @@
 __all__ = ["translate_graph"]
 
 TENSOR = "__keras_tensor__"
+OPERATIONS = "keras.src.ops"  # the module of those that masks are computed by
 
 
 def translate_graph(config):
     """The config of a Keras 3 model with its calls as Keras 2 has them; any other is given back.
 
-    Keras 3 writes `training=False` and the masks of every call: they follow from the layers, and
-    are left out. Raises `ValueError` for tensors as arguments that Keras 2 cannot take.
+    Keras 3 writes `training=False` and the masks of every call: where they follow from the layers,
+    they are left out. Raises `ValueError` for inputs that are no tensors.
     """
     layers = config.get("layers")
     if not _is_keras3(layers):
         return config
     nested = {la["name"] for la in layers if "layers" in la.get("config", ())}
-    used = _used(config)
+    implied = {la["name"] for la in layers if str(la.get("module")).startswith(OPERATIONS)}
+    used = _used(config, implied)
     found = []
     for layer in layers:
         if layer["name"] in used or layer["class_name"] == "InputLayer":
-            calls = [_call(call, layer["name"], used, nested) for call in layer["inbound_nodes"]]
+            calls = [_call(call, layer["name"], implied, nested) for call in layer["inbound_nodes"]]
             found.append({**layer, "inbound_nodes": calls})
     ends = {
         key: [_shifted(end, nested) for end in _ends(config[key])]
@@ -42,8 +44,8 @@ def _ends(described):
     return [described] if described and isinstance(described[0], str) else described
 
 
-def _used(config):
-    """The names of the layers that outputs need, not counting masks."""
+def _used(config, implied):
+    """The names of the layers that outputs need, not counting masks of `implied` operations."""
     calls = {layer["name"]: layer["inbound_nodes"] for layer in config["layers"]}
     waiting = [end[0] for end in _ends(config["output_layers"])]
     found = set()
@@ -53,8 +55,8 @@ def _used(config):
             continue
         found.add(name)
         for call in calls[name]:
-            others = {k: v for k, v in call["kwargs"].items() if k != "mask"}
-            waiting += [origin[0] for origin in _origins([call["args"], others])]
+            given = _given(call, implied)
+            waiting += [origin[0] for origin in _origins([call["args"], given])]
     return found
 
 
@@ -75,11 +77,28 @@ def _shifted(origin, nested):
     return [name, node + (name in nested), tensor]
 
 
-def _call(call, layer, used, nested):
-    """A call as [[layer name, node index, tensor index, keyword arguments], ...]."""
+def _given(call, implied):
+    """The keyword arguments of a call that do not follow from the layers."""
     kwargs = {k: v for k, v in call["kwargs"].items() if v is not None}
     if kwargs.get("training") is False:
         del kwargs["training"]
+    if implied.issuperset(origin[0] for origin in _origins(kwargs.get("mask"))):
+        kwargs.pop("mask", None)
+    return kwargs
+
+
+def _named(value, nested):
+    """An argument, with tensors as the configs of Keras 2 name them."""
+    if isinstance(value, dict) and value.get("class_name") == TENSOR:
+        return _shifted(value["config"]["keras_history"], nested)
+    if isinstance(value, dict):
+        return {name: _named(item, nested) for name, item in value.items()}
+    return [_named(item, nested) for item in value] if isinstance(value, list) else value
+
+
+def _call(call, layer, implied, nested):
+    """A call as [[layer name, node index, tensor index, keyword arguments], ...]."""
+    kwargs = _given(call, implied)
     origins = []
     for argument in call["args"]:
         for tensor in argument if isinstance(argument, list) else [argument]:
@@ -88,13 +107,5 @@ def _call(call, layer, used, nested):
                 raise ValueError(f"Layer {layer!r} is called on {tensor!r}, which no layer gives.")
             origins += found
     origins += _origins(kwargs.pop("initial_state", None))
-    if any(origin[0] in used for origin in _origins(kwargs.get("mask"))):
-        raise ValueError(
-            f"Layer {layer!r} is called with a tensor of the model as its mask, which cannot be "
-            "written for Keras 2. Use a Masking layer, or Embedding with mask_zero=True."
-        )
-    kwargs.pop("mask", None)
-    for name, value in kwargs.items():
-        if _origins(value):
-            raise ValueError(f"Layer {layer!r} is called with a tensor as its argument {name!r}.")
+    kwargs = _named(kwargs, nested)
     return [[*_shifted(origin, nested), kwargs] for origin in origins]
