@@ -102,7 +102,8 @@ def _live_results(op, reached):
     args, kwargs = map_leaves(probe, [op.args, op.kwargs])
     try:
         if rules.is_smooth(op.func, args):
-            return [None] if rules.infer(op.func, args, kwargs).dtype.is_floating_point else []
+            found = leaves(rules.infer(op.func, args, kwargs))
+            return [None] if all(x.dtype.is_floating_point for x in found) else []
         with torch.enable_grad():
             out = op.func(*args, **kwargs)
     except Exception:  # an operation that cannot run without values: assume that it has a gradient

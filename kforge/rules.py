@@ -370,10 +370,7 @@ def _recurrent(x, states, params, has_biases, layers, dropout, train, bidirectio
 
 
 # Those whose results do not depend on all arguments.
-_NOT_SMOOTH = {
-    *(torch.zeros_like, torch.ones_like, torch.batch_norm, torch.native_batch_norm),
-    *(torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu),
-}
+_NOT_SMOOTH = {torch.zeros_like, torch.ones_like, torch.batch_norm, torch.native_batch_norm}
 
 
 @_rule(F.cross_entropy)
