@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 
 import kforge
@@ -54,6 +55,23 @@ def test_every_name_that_is_shown_has_a_home():
     homes = {word.partition("=")[0] for words in paths.HOMES.values() for word in words.split()}
     assert {name for words in paths.SHOWN.values() for name in words.split()} <= homes
     assert {*paths.HOMES, *paths.SHOWN} <= set(paths.ALIASES)
+
+
+def test_helpers_of_keras_before_2_3(keras):
+    from keras import backend as K
+    from keras.layers.recurrent import _generate_dropout_ones, _time_distributed_dense
+    from keras.utils.conv_utils import normalize_data_format
+
+    x, w, b = K.placeholder((None, 3, 4)), K.ones((4, 2)), K.constant([1.0, 2.0])
+    found = _time_distributed_dense(x, w, b, 0.5, 4, 2, 3)
+    ones = _generate_dropout_ones(x[:, 0], 5)
+    run = K.function([x, K.learning_phase()], [found, ones])
+    tested, ones = run([np.ones((2, 3, 4)), 0])
+    np.testing.assert_array_equal(tested, np.broadcast_to([5, 6], (2, 3, 2)))
+    np.testing.assert_array_equal(ones, np.ones((2, 5)))
+    trained = run([np.ones((2, 3, 4)), 1])[0]
+    assert (trained == trained[:, :1]).all(), "the same inputs are dropped in all steps"
+    assert normalize_data_format("channels_first") == "channels_first"
 
 
 def test_every_form_of_import(keras):

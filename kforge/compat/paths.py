@@ -82,7 +82,7 @@ ALIASES = {**{path: path for path in _SAME.split()}, **_MOVED}
 #: written NAME=ORIGINAL. "" is the module itself, as in `K`, under another name.
 HOMES = {
     "activations": "activations=",
-    "backend": "K= backend=",
+    "backend": "K= backend= normalize_data_format",
     "callbacks": "cbks= Callback",
     "constraints": "constraints=",
     "datasets.cifar": "load_batch",
@@ -116,6 +116,8 @@ HOMES = {
     ),
     "layers.recurrent": (
         "recurrent= RNN _generate_dropout_mask=generate_dropout_mask"
+        " _generate_dropout_ones=generate_dropout_ones"
+        " _time_distributed_dense=time_distributed_dense"
         " _standardize_args=standardize_args"
     ),
     "layers.wrappers": "Wrapper",
@@ -239,7 +241,7 @@ SHOWN = {
     "layers.pooling": "InputSpec K Layer conv_utils interfaces",
     "layers.recurrent": (
         f"{_LAYERS} Recurrent disable_tracking has_arg to_list _generate_dropout_mask"
-        " _standardize_args"
+        " _generate_dropout_ones _standardize_args _time_distributed_dense"
     ),
     "layers.wrappers": "InputSpec K Layer disable_tracking has_arg object_list_uid recurrent",
     "legacy.layers": (
@@ -256,7 +258,7 @@ SHOWN = {
     "preprocessing.image": "backend generic_utils utils",
     "preprocessing.sequence": "utils",
     "regularizers": f"{_SERIAL} activity_l1 activity_l1l2 activity_l2 l1l2",
-    "utils.conv_utils": "K",
+    "utils.conv_utils": "normalize_data_format K",
     "utils.data_utils": "Progbar",
     "utils.layer_utils": "K convert_kernel",
     "utils.losses_utils": "K",

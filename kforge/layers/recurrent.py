@@ -29,6 +29,26 @@ def generate_dropout_mask(ones, rate, training=None, count=1):
     return masks if count > 1 else masks[0]
 
 
+def generate_dropout_ones(inputs, dims):
+    """Ones to make `generate_dropout_mask` of, (batch, dims); for cells of your own."""
+    ones = K.ones_like(K.reshape(inputs[:, 0], (-1, 1)))
+    return K.tile(ones, (1, dims))
+
+
+def time_distributed_dense(
+    x, w, b=None, dropout=None, input_dim=None, output_dim=None, timesteps=None, training=None
+):
+    """``x @ w + b`` for each step; with `dropout`, the same inputs are dropped in all steps.
+
+    The sizes, which Keras before 2.2 was given too, are those of the tensors.
+    """
+    if dropout is not None and 0.0 < dropout < 1.0:
+        mask = K.expand_dims(K.dropout(K.ones_like(x[:, 0]), dropout), 1)
+        x = K.in_train_phase(x * mask, x, training)
+    x = K.dot(x, w)
+    return x if b is None else K.bias_add(x, b)
+
+
 class _CellRNN(RNN):
     """A layer around one built-in cell, whose arguments it takes.
 

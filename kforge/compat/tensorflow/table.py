@@ -145,13 +145,33 @@ TABLES = {
     "compat": {"as_bytes": _as_bytes, "as_str": _as_text, "as_text": _as_text},
     "config": system.config,
     "device_lib": system.device_lib,
-    "dtypes": {**_DTYPES, "DType": DType, "as_dtype": _as_dtype, "cast": arrays.cast},
+    "debugging": {
+        **_of(flow, "Assert"),
+        **_of(numeric, "is_finite", "is_inf", "is_nan"),
+    },
+    "dtypes": {
+        **_DTYPES,
+        "DType": DType,
+        "as_dtype": _as_dtype,
+        "cast": arrays.cast,
+        "double": _DTYPES["float64"],
+        "half": _DTYPES["float16"],
+        "saturate_cast": numeric.saturate_cast,
+        "string": "string",
+    },
     "gfile": system.gfile,
     "image": {
         **_of(image),
         **_of(augmentation, *(n for n in augmentation.__all__ if n != "transpose_image")),
         "transpose": augmentation.transpose_image,
     },
+    "initializers": _of(
+        variables,
+        "global_variables=global_variables_initializer",
+        "local_variables=local_variables_initializer",
+        "tables_initializer",
+        "variables=variables_initializer",
+    ),
     "io": {},
     "linalg": {
         **_of(numeric, "einsum", "global_norm", "matmul", "norm", "tensordot"),
@@ -226,7 +246,9 @@ for _name, _table in PROGRAM.items():
     TABLES[_name] = {**TABLES.get(_name, {}), **_table}
 
 # What needs a package that may not be installed, made when it is asked for.
-_LATE = {("root", "Summary"): lambda: summary.summary_types()[0].Summary}
+_LATE = {
+    (table, "Summary"): lambda: summary.summary_types()[0].Summary for table in ("root", "summary")
+}
 
 
 def names(module):
