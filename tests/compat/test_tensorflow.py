@@ -633,6 +633,22 @@ def test_names_of_variables_follow_scopes(tf):
         assert tf.Variable(1.0).device.type == "cpu"
 
 
+def test_constraints_of_scopes_reach_their_variables(tf):
+    with tf.variable_scope("bounded", constraint=tf.abs), tf.variable_scope("inner"):
+        assert tf.get_variable("w", [2]).constraint is tf.abs
+        assert tf.get_variable("own", [2], constraint=tf.square).constraint is tf.square
+
+
+def test_custom_getters_are_refused(tf):
+    def getter(getter, *args, **kwargs):
+        return getter(*args, **kwargs)
+
+    with pytest.raises(ValueError, match="variable_scope: custom_getter is not offered"):
+        tf.variable_scope("s", custom_getter=getter).__enter__()
+    with pytest.raises(ValueError, match="get_variable: custom_getter is not offered"):
+        tf.get_variable("w", [2], custom_getter=getter)
+
+
 # ---- around -------------------------------------------------------------------------------------
 
 

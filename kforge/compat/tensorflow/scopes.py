@@ -60,9 +60,17 @@ class GraphKeys:
 class VariableScope:
     """Where variables have their names: `reuse` is whether those that exist are taken again."""
 
-    def __init__(self, name="", reuse=False, initializer=None, regularizer=None, dtype="float32"):
-        self.name, self.reuse = name, reuse
-        self.initializer, self.regularizer, self.dtype = initializer, regularizer, dtype
+    def __init__(
+        self,
+        name="",
+        reuse=False,
+        initializer=None,
+        regularizer=None,
+        dtype="float32",
+        constraint=None,
+    ):
+        self.name, self.reuse, self.dtype = name, reuse, dtype
+        self.initializer, self.regularizer, self.constraint = initializer, regularizer, constraint
 
     @property
     def original_name_scope(self):
@@ -146,8 +154,7 @@ def variable_scope(
 
     `reuse`: True takes variables that exist, `AUTO_REUSE` makes those that do not.
     """
-    if custom_getter is not None:
-        raise ValueError("variable_scope: custom_getter is not offered here.")
+    _refuse_getter("variable_scope", custom_getter)
     graph, outer = session.current.graph, get_variable_scope()
     if isinstance(name_or_scope, VariableScope):
         name, own, given = name_or_scope.name, name_or_scope.name, name_or_scope
@@ -160,6 +167,7 @@ def variable_scope(
         given.initializer if initializer is None else initializer,
         regularizer or given.regularizer,
         dtype or given.dtype,
+        constraint or given.constraint,
     )
     graph.scope = inner
     try:
@@ -168,6 +176,11 @@ def variable_scope(
     finally:
         graph.scope = outer
         _close_within(name)
+
+
+def _refuse_getter(name, custom_getter):
+    if custom_getter is not None:
+        raise ValueError(f"{name}: custom_getter is not offered here.")
 
 
 def variable_op_scope(values, name_or_scope, default_name=None, **kwargs):
@@ -196,6 +209,7 @@ def get_variable(
     aggregation=None,
 ):
     """The variable of this name in the scope around: a new one or, where it reuses, the old one."""
+    _refuse_getter("get_variable", custom_getter)
     graph, scope = session.current.graph, get_variable_scope()
     full = f"{scope.original_name_scope}{name}"
     found = graph.named.get(full)
@@ -219,9 +233,12 @@ def get_variable(
         return found
     dtype = dtype or scope.dtype
     initializer = scope.initializer if initializer is None else initializer
-    value = _first_value(full, shape, dtype, initializer)
     variable = Variable(
-        value, trainable is None or trainable, name=name, dtype=dtype, constraint=constraint
+        _first_value(full, shape, dtype, initializer),
+        trainable is None or trainable,
+        name=name,
+        dtype=dtype,
+        constraint=constraint or scope.constraint,
     )
     variable.name = f"{full}:0"
     graph.named[full] = variable
