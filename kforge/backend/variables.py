@@ -124,9 +124,12 @@ def ones(shape, dtype=None, name=None):
 
 def _filled(shape, number, dtype, name):
     shape, dtype = mixed_shape(shape), torch_dtype(dtype)
-    if isinstance(shape, list) and builtins.all(isinstance(s, int) and s for s in shape):
-        return variable(torch.full(shape, number, dtype=dtype), dtype, name)
-    return factory(_full, shape, number, dtype, current_device(), dtype=dtype)
+    if not isinstance(shape, list) or not builtins.all(isinstance(s, int) and s for s in shape):
+        made = factory(_full, shape, number, dtype, current_device(), dtype=dtype)
+        if not isinstance(made, KerasTensor) or not builtins.all(made.shape):
+            return made
+        shape = made.shape  # made of tensors, and known
+    return variable(torch.full(tuple(shape), number, dtype=dtype), dtype, name)
 
 
 def _full(shape, number, dtype, device):

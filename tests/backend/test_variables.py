@@ -56,6 +56,8 @@ def test_lists_of_tensors_stack():
 def test_zeros_are_a_variable_where_the_shape_is_known():
     x = K.placeholder((None, 3))
     assert K.is_variable(K.zeros((2, 3))) and K.is_variable(K.ones((1,)))
+    known = K.zeros(K.shape(K.variable(A)))
+    assert K.is_variable(known) and K.int_shape(known) == A.shape
     z = K.zeros((K.shape(x)[0], 5), dtype="int32")
     assert not K.is_variable(z) and K.int_shape(z) == (None, 5)
     assert K.function([x], [z])([A])[0].shape == (2, 5)
