@@ -325,10 +325,10 @@ class Pending:
         self._made = []
 
     def first_value(self, shape, dtype):
-        """A tensor of that shape without values."""
+        """One zero, shown as many."""
         self.nbytes += math.prod(shape) * torch_dtype(dtype).itemsize
         self._check(self.nbytes)
-        return torch.empty(shape, dtype=torch_dtype(dtype), device="meta")
+        return torch.zeros((), dtype=torch_dtype(dtype)).expand(shape)
 
     def add(self, variable, initializer, dtype):
         """Remembers what the first value of `variable` would have been."""

@@ -127,27 +127,16 @@ class Variable(Symbolic):
 
     `native` is the tensor in torch's layout: a parameter if `trainable` and floating, else a
     plain tensor. `constraint` is applied by optimizers after each update. `initial`, of a layer's
-    weight, gives a first value. With `unset`, only the shape and type of the value count: the
-    memory is not touched before the variable is set.
+    weight, gives a first value.
     """
 
     initial = None
 
     def __init__(
-        self,
-        value,
-        name="Variable",
-        trainable=True,
-        layout=None,
-        constraint=None,
-        device=None,
-        unset=False,
+        self, value, name="Variable", trainable=True, layout=None, constraint=None, device=None
     ):
-        device = device or current_device()
-        value = as_tensor(value).detach().to("meta" if unset else device)
+        value = as_tensor(value).detach().to(device or current_device())
         value = layout.store(value) if layout is not None else value.clone()
-        if unset:
-            value = torch.empty_like(value, device=device)
         if trainable and value.dtype.is_floating_point:
             value = torch.nn.Parameter(value)
         value.keras_name = name  # for generated code
@@ -373,13 +362,8 @@ def to_numpy(tensor):
     tensor = tensor.detach().cpu()
     if tensor.dtype is torch.bfloat16:
         tensor = tensor.float()
-    if tensor.is_contiguous():
-        return tensor.numpy().copy()
-    # Where axes are permuted, torch copies several times as fast as NumPy, and NumPy asks for the
-    # memory in large pages, which are several times as fast to get.
-    array = np.empty_like(tensor.numpy(), order="C")
-    torch.from_numpy(array).copy_(tensor)
-    return array
+    # Where axes are permuted, torch copies several times as fast as NumPy.
+    return tensor.numpy().copy() if tensor.is_contiguous() else tensor.contiguous().numpy()
 
 
 def in_layout(weight, layout):

@@ -49,7 +49,6 @@ class WeightHolder:
             trainable=trainable,
             layout=layout,
             constraint=constraints.get(constraint),
-            unset=pending is not None,
         )
         variable.initial = functools.partial(initializer, shape, dtype=dtype)
         if pending:
