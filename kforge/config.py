@@ -92,13 +92,13 @@ def set_image_data_format(data_format):
 
 def check_data_format(value):
     """Normalises a `data_format` argument: None gives the default; raises `ValueError`."""
-    value = (image_data_format() if value is None else value).lower()
-    if value not in DATA_FORMATS:
+    data_format = image_data_format() if value is None else str(value).lower()
+    if data_format not in DATA_FORMATS:
         raise ValueError(
             'The `data_format` argument must be one of "channels_first", "channels_last". '
             f"Received: {value}"
         )
-    return value
+    return data_format
 
 
 def numpy_floatx():

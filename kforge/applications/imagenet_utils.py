@@ -43,9 +43,7 @@ def preprocess_input(x, data_format=None, mode="caffe", **kwargs):
     holds floats, or a symbolic tensor. Raises `ValueError` for another mode or data format.
     """
     check_modules(kwargs)
-    data_format = config.image_data_format() if data_format is None else data_format
-    if data_format not in ("channels_first", "channels_last"):
-        raise ValueError(f"Unknown data_format {data_format!r}")
+    data_format = config.check_data_format(data_format)
     if mode not in _MODES:
         raise ValueError(f"Unknown mode {mode!r}. Expected one of {', '.join(map(repr, _MODES))}.")
     reverses, scale, mean, deviation = _MODES[mode]

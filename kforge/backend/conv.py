@@ -2,6 +2,7 @@
 
 import torch
 
+from ..config import check_data_format
 from . import spatial
 from .values import tensor
 
@@ -48,10 +49,8 @@ def _preprocess_padding(padding):
 
 def _input_for_tensorflow(x, data_format, force_transpose=False):
     """(`x` with its channels last, what TensorFlow calls that format)."""
-    if data_format not in ("channels_first", "channels_last"):
-        raise ValueError(f"Unknown data_format: {data_format!r}")
     x = tensor(x)
-    if data_format == "channels_first":
+    if check_data_format(data_format) == "channels_first":
         x = torch.movedim(x, 1, -1)
     return x, {3: "NWC", 4: "NHWC", 5: "NDHWC"}[len(x.shape)]
 
@@ -92,7 +91,7 @@ def conv2d_transpose(
 
     `output_shape` is that of the whole result; its spatial sizes count, which may be tensors.
     """
-    first = 2 if spatial.check_data_format(data_format) == "channels_first" else 1
+    first = 2 if check_data_format(data_format) == "channels_first" else 1
     size = list(output_shape)[first : first + len(strides)]
     return spatial.conv_transpose(
         tensor(x), _kernel(kernel), None, strides, padding, data_format, dilation_rate, size

@@ -39,7 +39,7 @@ def to_torch(model, data_format="channels_last"):
 
     Raises `NotImplementedError`, naming the layer, for code that runs on values in Python.
     """
-    return _export(model, data_format, Exporter)
+    return _export(model, config.check_data_format(data_format), Exporter)
 
 
 def to_program(model, data_format="channels_last"):
@@ -47,6 +47,7 @@ def to_program(model, data_format="channels_last"):
 
     With torch 2.6, recurrent layers need sequences of a known length.
     """
+    data_format = config.check_data_format(data_format)
     module = _export(model, data_format, ProgramExporter)
     moved = data_format == "channels_first" and not _has_channels_first(model)
     batch, examples, dynamic = torch.export.Dim("batch"), [], []
@@ -104,10 +105,6 @@ def _quiet_torch():
 
 
 def _export(model, data_format, kind):
-    if data_format not in ("channels_last", "channels_first"):
-        raise ValueError(
-            f"Unknown data_format {data_format!r}: expected 'channels_last' or 'channels_first'."
-        )
     if model.inputs is None:
         raise ValueError(
             f"Model {model.name!r} is not built: call it on data, or `build` it, to export it."

@@ -245,13 +245,8 @@ def transpose_shape(shape, target_format, spatial_axes):
     >>> transpose_shape((16, 128, 128, 32), "channels_first", spatial_axes=(1, 2))
     (16, 32, 128, 128)
     """
-    if target_format == "channels_last":
+    if config.check_data_format(target_format) == "channels_last":
         return shape
-    if target_format != "channels_first":
-        raise ValueError(
-            'The `data_format` argument must be one of "channels_first", "channels_last". '
-            f"Received: {target_format}"
-        )
     order = [*range(spatial_axes[0]), len(shape) - 1, *spatial_axes]
     return type(shape)(shape[axis] for axis in order)
 

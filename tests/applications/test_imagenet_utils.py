@@ -67,7 +67,7 @@ def test_preprocessing_can_be_a_layer():
 
 
 def test_what_cannot_be_preprocessed():
-    with pytest.raises(ValueError, match="Unknown data_format 'first'"):
+    with pytest.raises(ValueError, match="Received: first"):
         preprocess_input(images(2, 2, 3), data_format="first")
     with pytest.raises(ValueError, match="Unknown mode 'keras'"):
         preprocess_input(images(2, 2, 3), mode="keras")

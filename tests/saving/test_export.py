@@ -316,7 +316,7 @@ def test_channels_first_inputs():
     images = data(3, 8, 8, 3)
     same(run(module, [images.transpose(0, 3, 1, 2)]), [model.predict(images)])
     assert next(iter(module.graph.nodes)).next.target == "conv"  # no permutation before it
-    with pytest.raises(ValueError, match="Unknown data_format 'nchw'"):
+    with pytest.raises(ValueError, match="Received: nchw"):
         model.to_torch("nchw")
 
 
