@@ -45,7 +45,7 @@ def _draw(chances, count, unique, generator):
     return torch.multinomial(chances, count, not unique, generator=generator)
 
 
-def _logits(weights, biases, labels, inputs, num_true, sampled, remove, subtract):
+def _logits(weights, biases, labels, inputs, num_true, sampled, remove):
     """Logits of the true and of the drawn classes, and the labels of both."""
     x, weights, biases = tensor(inputs), convert(weights), convert(biases)
     labels = K.cast(convert(labels), "int64").reshape([-1, num_true])
@@ -56,9 +56,8 @@ def _logits(weights, biases, labels, inputs, num_true, sampled, remove, subtract
     if remove:
         hit = K.any(torch.eq(labels.unsqueeze(-1), drawn), 1)
         others = torch.where(hit, K.ones_like(others) * torch.finfo(torch.float32).min, others)
-    if subtract:
-        true = true - torch.log(sampled.true_expected_count.reshape([-1, num_true]))
-        others = others - torch.log(sampled.sampled_expected_count)
+    true = true - torch.log(sampled.true_expected_count.reshape([-1, num_true]))
+    others = others - torch.log(sampled.sampled_expected_count)
     targets = torch.cat([K.ones_like(true) / num_true, K.zeros_like(others)], 1)
     return torch.cat([true, others], 1), targets
 
@@ -78,7 +77,7 @@ def sampled_softmax_loss(
 ):
     """The crossentropy of a softmax over the true classes and drawn ones, for each sample."""
     sampled = _given(sampled_values, labels, num_true, num_sampled, num_classes, seed)
-    args = (weights, biases, labels, inputs, num_true, sampled, remove_accidental_hits, True)
+    args = (weights, biases, labels, inputs, num_true, sampled, remove_accidental_hits)
     logits, targets = _logits(*args)
     return nn.softmax_cross_entropy_with_logits(targets, logits)
 
@@ -97,7 +96,7 @@ def nce_loss(
 ):
     """Noise contrastive estimation (Gutmann and Hyvarinen, 2010), for each sample."""
     sampled = _given(sampled_values, labels, num_true, num_sampled, num_classes, None)
-    args = (weights, biases, labels, inputs, num_true, sampled, remove_accidental_hits, True)
+    args = (weights, biases, labels, inputs, num_true, sampled, remove_accidental_hits)
     logits, targets = _logits(*args)
     return K.sum(nn.sigmoid_cross_entropy_with_logits(targets, logits), 1)
 
