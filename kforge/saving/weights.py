@@ -172,7 +172,8 @@ def read_layers(reader, layers, by_name=False, skip_mismatch=False, reshape=Fals
         warnings.warn(
             f"{reader.where()} seems to be of Keras 1 on Theano, which flips the kernels of "
             "convolutions, but does not say so: they are taken as they are. If the model computes "
-            "something else than there, call `keras.utils.convert_all_kernels_in_model(model)`.",
+            "something else than there, give this group the attribute `backend`, 'theano' (with "
+            "`h5py.File(path, 'r+')`), and load again.",
             stacklevel=4,
         )
     for variable, value in values:

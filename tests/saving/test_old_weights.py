@@ -266,3 +266,7 @@ def test_kernels_of_keras_1_that_theano_flipped(name, is_told, tmp_path):
     told = ["of Keras 1 on Theano" in str(warning.message) for warning in caught]
     assert told == [True] * is_told
     np.testing.assert_array_equal(model.get_weights()[0], kernel[:, 0])
+    with h5py.File(tmp_path / "weights.h5", "r+") as file:  # as the warning says
+        file.attrs["backend"] = "theano"
+    model.load_weights(tmp_path / "weights.h5")
+    np.testing.assert_array_equal(model.get_weights()[0], kernel[::-1, 0])
