@@ -39,6 +39,7 @@ def initial_weights(case_id):
 
 def gradients(weights, x, y):
     k1, b1, k2, b2 = natives = [w.native for w in weights]
+    x, y = x.to(k1.device), y.to(k1.device)
     logits = torch.tanh(x @ k1.T + b1) @ k2.T + b2
     return torch.autograd.grad(torch.nn.functional.cross_entropy(logits, y), natives)
 
@@ -81,7 +82,7 @@ def run(optimizer, grads, start=1.0, dtype="float64", change=None):
         if change:
             change(i)
         with torch.no_grad():
-            step([torch.full((3,), grad, dtype=variable.dtype)])
+            step([torch.full_like(variable.native, grad)])
         values.append(variable.numpy()[0])
     return values
 
@@ -132,8 +133,9 @@ class TestSGD:
 
 class TestRMSprop:
     def test_gradients_are_left_as_they_are(self):
-        grad = torch.tensor([1.0, -2.0, 3.0])
-        step = optimizers.RMSprop().prepare([Variable(np.ones(3, "float32"), "w")])
+        variable = Variable(np.ones(3, "float32"), "w")
+        grad = variable.native.new_tensor([1.0, -2.0, 3.0])
+        step = optimizers.RMSprop().prepare([variable])
         with torch.no_grad():
             step([grad])
         assert grad.tolist() == [1.0, -2.0, 3.0]
@@ -162,7 +164,7 @@ class TestNadam:
         weights = [Variable(torch.ones(2, dtype=d), "w") for d in (torch.float32, torch.float64)]
         step = optimizer.prepare(weights)
         with torch.no_grad():
-            step([torch.ones(2), torch.ones(2, dtype=torch.float64)])
+            step([torch.ones_like(w.native) for w in weights])
         momentum = 0.9 * (1 - 0.5 * 0.96**0.004)
         assert optimizer.get_weights()[:2] == [1, pytest.approx(momentum)]
 
@@ -180,7 +182,7 @@ class TestTorchOptimizers:
         variable = self.variable()
         step = optimizer.prepare([variable])
         with torch.no_grad():
-            step([torch.ones(3, 2)])
+            step([torch.ones_like(variable.native)])
         np.testing.assert_allclose(variable.numpy(), 1 - 0.5 * 0.01 - 0.5, 1e-5)
         assert variable.native.grad is None
         assert optimizer.get_weights() == [1]
