@@ -1,9 +1,12 @@
 """Metrics of other libraries: anything that has `update`, `compute` and `reset`."""
 
+import warnings
+
 import torch
 
 from .. import operations, symbolic
 from ..backend.values import tensor
+from ..compat.arguments import user_level
 from .base import MeanMetricWrapper, Metric
 
 __all__ = ["ForeignMetric", "as_metric"]
@@ -21,7 +24,13 @@ class ForeignMetric(Metric):
         self.metric = metric
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Takes one more batch into account; weights are not known to such metrics."""
+        """Takes one more batch into account. A warning tells that weights are left out."""
+        if sample_weight is not None:
+            warnings.warn(
+                f"Metric {self.name!r}: {type(self.metric).__name__}.update takes no weights, so "
+                "it sees all samples alike, masked ones too. Use a `keras.metrics.Metric` instead.",
+                stacklevel=user_level(),
+            )
         y_true, y_pred = tensor(y_true), tensor(y_pred)
         if symbolic.is_executing():
             return self._update([y_true, y_pred])

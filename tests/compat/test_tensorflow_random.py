@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import kforge
 
@@ -112,3 +113,13 @@ def test_stateless_whole_numbers(tf):
     assert set(drawn) == {2, 3, 4} and drawn.dtype == np.int32
     with pytest.raises(ValueError, match="maxval"):
         tf.random.stateless_uniform([2], [3, 4], dtype=tf.int32)
+
+
+def test_distributions_draw_by_their_seed(tf):
+    normal = tf.distributions.Normal(0.0, 1.0)
+    before = torch.get_rng_state()
+    first, second = (tf.Session().run(normal.sample([3], seed=4)) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(first, second)
+    draw = normal.sample([3], seed=4)
+    assert (tf.Session().run(draw) != tf.Session().run(draw)).all()

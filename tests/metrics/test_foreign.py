@@ -1,5 +1,6 @@
 """Metrics with the methods of torchmetrics."""
 
+import pytest
 import torch
 
 from kforge import backend as K
@@ -43,6 +44,12 @@ def test_called():
     found = metric(K.constant([[1.0]]), K.constant([[0.0, 1.0]]))
     assert K.eval(found) == 1
     assert metric.metric.count == 1
+
+
+def test_weights_are_left_out_with_a_warning():
+    metric = metrics.ForeignMetric(Agreement(), "agreement")
+    with pytest.warns(UserWarning, match="Metric 'agreement': Agreement.update takes no weights"):
+        metric.update_state(K.constant([[1.0]]), K.constant([[0.0, 1.0]]), K.constant([0.0]))
 
 
 def test_what_else_a_metric_may_be():

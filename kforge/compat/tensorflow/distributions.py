@@ -1,9 +1,12 @@
 """`tf.distributions`, as far as models of Keras draw from them: on `torch.distributions`."""
 
+import functools
+
 import torch
 from torch import distributions
 
 from ... import backend as K
+from ...backend.random import operation_seed, stream
 from ...backend.values import mixed_shape, sizes
 from .values import apply, convert, known
 
@@ -35,7 +38,8 @@ class _Distribution:
         shape = mixed_shape(known(sample_shape)) if sample_shape != () else []
         method = "rsample" if self.kind.has_rsample else "sample"
         words = [self.torch_names[name] for name in self._given]
-        return apply(_drawn, self.kind, words, list(self._given.values()), method, shape)
+        values, generator = list(self._given.values()), stream(operation_seed(seed))
+        return apply(_drawn, self.kind, words, values, method, shape, generator)
 
     def log_prob(self, value):
         """Logarithms of probabilities, or densities."""
@@ -83,11 +87,18 @@ def _asked(kind, words, values, method, args):
     return found(*args) if callable(found) else found
 
 
-def _drawn(kind, words, values, method, shape):
+def _drawn(kind, words, values, method, shape, generator):
     made = _made(kind, words, values)
     if values[0].is_meta:
         return made.mean.expand(*sizes(shape), *made.mean.shape).clone()
-    return getattr(made, method)(torch.Size(sizes(shape)))
+    draw = functools.partial(getattr(made, method), torch.Size(sizes(shape)))
+    if generator is None:
+        return draw()
+    # torch's distributions draw from its own stream alone.
+    seed = torch.randint(2**63 - 1, (), generator=generator, device=generator.device)
+    with torch.random.fork_rng([generator.device] if generator.device.type == "cuda" else []):
+        torch.manual_seed(seed.item())
+        return draw()
 
 
 def _distribution(name, kind, **names):
