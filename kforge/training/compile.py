@@ -309,7 +309,7 @@ def per_output(given, names, what):
     if isinstance(given, (list, tuple)):
         if len(given) != len(names):
             raise ValueError(
-                f"When passing a list as {what}, it should have one entry per model output. The "
+                f"When passing a list as `{what}`, it should have one entry per model output. The "
                 f"model has {len(names)} outputs, but you passed {what}={given}"
             )
         return list(given)

@@ -93,7 +93,7 @@ def test_data_are_for_the_inputs_and_targets_that_are_placeholders():
 def test_target_tensors_that_do_not_fit():
     y = K.variable(Y)
     for given, error, message in (
-        ([y], ValueError, "list as target_tensors, it should have one entry per model output"),
+        ([y], ValueError, "list as `target_tensors`, it should have one entry per model output"),
         (y, ValueError, "2 outputs, but you passed a single tensor as `target_tensors`"),
         ({"nowhere": y}, ValueError, "Unknown entries in target_tensors dictionary"),
         (set(), TypeError, "Expected `target_tensors` to be a list or tuple or dict"),
