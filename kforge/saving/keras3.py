@@ -3,7 +3,7 @@
 __all__ = ["translate_graph"]
 
 TENSOR = "__keras_tensor__"
-OPERATIONS = "keras.src.ops"  # the module of those that masks are computed by
+MASKS = {"Any", "NotEqual"}  # the operations by which embeddings and masking layers make masks
 
 
 def translate_graph(config):
@@ -16,7 +16,7 @@ def translate_graph(config):
     if not _is_keras3(layers):
         return config
     nested = {la["name"] for la in layers if "layers" in la.get("config", ())}
-    implied = {la["name"] for la in layers if str(la.get("module")).startswith(OPERATIONS)}
+    implied = {la["name"] for la in layers if la["class_name"] in MASKS}
     used = _used(config, implied)
     found = []
     for layer in layers:

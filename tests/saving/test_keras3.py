@@ -27,7 +27,6 @@ def operation(name, *calls):
     """An operation by which Keras 3 computes masks."""
     return {
         "class_name": "NotEqual",
-        "module": "keras.src.ops.numpy",
         "config": {"name": name},
         "name": name,
         "inbound_nodes": calls,
