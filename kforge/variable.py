@@ -359,11 +359,10 @@ def as_numpy(tensor):
 
 def to_numpy(tensor):
     """A NumPy array of a tensor, with memory of its own; bfloat16 becomes float32."""
-    tensor = tensor.detach().cpu()
-    if tensor.dtype is torch.bfloat16:
-        tensor = tensor.float()
     # Where axes are permuted, torch copies several times as fast as NumPy.
-    return tensor.numpy().copy() if tensor.is_contiguous() else tensor.contiguous().numpy()
+    tensor = tensor.detach()
+    is_whole = tensor.is_contiguous()
+    return as_numpy(tensor).copy() if is_whole else as_numpy(tensor.contiguous())
 
 
 def in_layout(weight, layout):

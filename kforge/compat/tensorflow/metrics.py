@@ -339,22 +339,24 @@ def _summed(found, weights):
     return K.sum(found if weights is None else found * convert(weights, "float32"))
 
 
+def _share(name, hits, classes, class_id, weights):
+    counted = _of_class(classes, class_id)
+    parts = {"right": _summed(hits * counted, weights), "count": _summed(counted, weights)}
+    return _streaming(name, parts, lambda right, count: right / count)
+
+
 @_metric
 def precision_at_top_k(labels, predictions_idx, k=None, class_id=None, weights=None, name=None):
     """What part of the classes that were chosen are labels."""
     _, chosen, _, hits = _hits(labels, predictions_idx)
-    counted = _of_class(chosen, class_id)
-    parts = {"right": _summed(hits * counted, weights), "count": _summed(counted, weights)}
-    return _streaming(name, parts, lambda right, count: right / count)
+    return _share(name, hits, chosen, class_id, weights)
 
 
 @_metric
 def recall_at_top_k(labels, predictions_idx, k=None, class_id=None, weights=None, name=None):
     """What part of the labels were chosen."""
     labels, _, hits, _ = _hits(labels, predictions_idx)
-    counted = _of_class(labels, class_id)
-    parts = {"right": _summed(hits * counted, weights), "count": _summed(counted, weights)}
-    return _streaming(name, parts, lambda right, count: right / count)
+    return _share(name, hits, labels, class_id, weights)
 
 
 @_metric
